@@ -1,0 +1,70 @@
+/*
+ * Stack walking: one interface, three engines (LIBPROF_UNWINDER: cfi, fp,
+ * libunwind).
+ *
+ * A frame is 64 bits: the address in the low 48, the index of the module it
+ * lies in (module.h; 0 = none known) in the high 16. Because the module travels
+ * with the address, a stack keeps its meaning after dlclose, even when another
+ * library takes the same place.
+ *
+ * Addresses are call addresses: the exact PC for a frame that was interrupted
+ * (the leaf of a signal context, the frame above a signal trampoline), the
+ * return address - 1 for every other frame (profile.proto's convention).
+ *
+ * Context: everything here but unwind_init and unwind_prefork is AS-safe and
+ * hook-safe: no lock, no allocation, no errno, no thread-local storage that is
+ * not initial-exec, no system call in the warm case.
+ */
+#ifndef LIBPROF_UNWIND_UNWIND_H
+#define LIBPROF_UNWIND_UNWIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#define UNWIND_MAX_DEPTH 1024
+
+#define UNWIND_ADDRESS_BITS 48
+#define UNWIND_ADDRESS(frame) ((frame) & ((UINT64_C(1) << UNWIND_ADDRESS_BITS) - 1))
+#define UNWIND_MODULE(frame) ((unsigned)((frame) >> UNWIND_ADDRESS_BITS))
+
+enum unwind_engine { UNWIND_CFI, UNWIND_FP, UNWIND_LIBUNWIND };
+
+/* How a walk ended. */
+enum unwind_end {
+    UNWIND_COMPLETE,  /* at the outermost frame: _start, a thread's start, an undefined RA */
+    UNWIND_TRUNCATED, /* at `max` frames: there are more */
+    UNWIND_BROKEN,    /* lost: no rule, or memory that could not be read */
+};
+
+/*
+ * Chooses the engine. Constructor only. Falls back (cfi -> fp where the
+ * architecture has no cfi engine; libunwind -> cfi where it can't be loaded)
+ * and returns the engine in force.
+ */
+enum unwind_engine unwind_init(enum unwind_engine wanted);
+
+/* The limits of the calling thread's stack, [low, high), when the caller knows
+ * them; otherwise both 0 and every page is checked before it is read. */
+struct unwind_stack {
+    uintptr_t low, high;
+};
+
+/*
+ * Walks the stack of the caller. frames[0] is the innermost frame that lies
+ * outside libprof.so itself: libprof's own frames are left out.
+ * frames: room for max entries (1..UNWIND_MAX_DEPTH). Returns the number
+ * written (0 when not even one caller could be found); *end says how it ended.
+ */
+unsigned unwind_here(const struct unwind_stack *stack, uint64_t *frames, unsigned max,
+                     enum unwind_end *end);
+
+/*
+ * Walks the interrupted stack of a signal handler. frames[0] is the interrupted
+ * PC, exact; if that lies in libprof.so (a hook was interrupted), libprof's
+ * frames are left out as above.
+ */
+unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *stack,
+                        uint64_t *frames, unsigned max, enum unwind_end *end);
+
+#endif
