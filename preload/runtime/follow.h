@@ -1,0 +1,29 @@
+/*
+ * LIBPROF_FOLLOW: whether this process came from a profiled one by a way that
+ * the user doesn't want followed.
+ *
+ * exec by the exec family: hooks/exec.c takes libprof.so out of LD_PRELOAD. For
+ * posix_spawn, system, popen, whose exec happens inside libc, the child finds
+ * out by itself: its parent was started with the preload too.
+ */
+#ifndef LIBPROF_RUNTIME_FOLLOW_H
+#define LIBPROF_RUNTIME_FOLLOW_H
+
+#include "runtime/config.h"
+
+/*
+ * True when programs started by exec are not to be followed and the parent
+ * process was started under libprof. Reads the parent's environment from /proc
+ * in that case only; where that can't be read the answer is false.
+ * Context: constructor only.
+ */
+bool follow_excludes_me(enum config_follow follow);
+
+/*
+ * Whether an environment string is LD_PRELOAD with libprof.so in it; then, with
+ * out not NULL, writes the string without it ("LD_PRELOAD=rest") into out (at
+ * least strlen + 1 bytes). AS-safe.
+ */
+bool follow_strip_preload(const char *assignment, char *out);
+
+#endif
