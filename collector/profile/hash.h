@@ -1,0 +1,13 @@
+/*
+ * uthash, set up for the collector: a table that cannot grow ends the program as
+ * any other allocation does.
+ */
+#ifndef COLLECTOR_PROFILE_HASH_H
+#define COLLECTOR_PROFILE_HASH_H
+
+#include "profile/xalloc.h"
+
+#define uthash_fatal(msg) xalloc_die()
+#include <uthash.h>
+
+#endif
