@@ -47,6 +47,9 @@ void ledger_drop(void);
 uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames, unsigned depth,
                      enum unwind_end end);
 
+/* The key a site was entered with. site: as ledger_site gave it. */
+uint64_t ledger_site_key(uint32_t site);
+
 /* A stack alone: its reference, or 0 when full. */
 uint32_t ledger_stack(const uint64_t *frames, unsigned depth, enum unwind_end end);
 

@@ -1,0 +1,132 @@
+/*
+ * The allocation functions. Each only counts and tests; what happens when the
+ * count runs out is sample/heap.c's. The fast path of malloc is a subtraction in
+ * thread-local storage and a tail call; that of free a load and a test.
+ *
+ * malloc(3), posix_memalign(3), malloc_usable_size(3); C23 7.24.3 for
+ * free_sized and free_aligned_sized.
+ */
+#include "hooks/export.h"
+#include "runtime/boot.h"
+#include "runtime/real.h"
+#include "sample/heap.h"
+#include "sample/thread.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t alignment, size_t size);
+void cfree(void *block);
+
+/* Counts a request; false when it is (or may be) to be recorded. A size beyond
+ * INT64_MAX wraps; no allocator grants it, so it only costs a turn of the slow path. */
+static inline bool count_down(size_t size)
+{
+    return LIKELY((thread_self.heap_left -= (int64_t)size) >= 0);
+}
+
+/* May this block be one that is followed? */
+static inline bool may_be_followed(const void *block)
+{
+    return ((uintptr_t)block & heap_free_mask) == 0;
+}
+
+EXPORT void *malloc(size_t size)
+{
+    return count_down(size) ? real.malloc(size) : heap_malloc(size);
+}
+
+EXPORT void free(void *block)
+{
+    if (may_be_followed(block)) {
+        heap_free(block);
+        if (!block || boot_owns(block) || !real.free)
+            return;
+    }
+    real.free(block);
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (LIKELY(!__builtin_mul_overflow(count, size, &total)) && count_down(total))
+        return real.calloc(count, size);
+    return heap_calloc(count, size);
+}
+
+EXPORT void *realloc(void *block, size_t size)
+{
+    /* A block that is followed must be found even when its new size isn't sampled. */
+    if (count_down(size) && !may_be_followed(block))
+        return real.realloc(block, size);
+    return heap_realloc(block, size);
+}
+
+EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return real.reallocarray ? real.reallocarray(block, count, size) : NULL;
+    return realloc(block, total);
+}
+
+EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
+{
+    return count_down(size) ? real.posix_memalign(block, alignment, size)
+                            : heap_posix_memalign(block, alignment, size);
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+    return count_down(size) ? real.aligned_alloc(alignment, size)
+                            : heap_aligned_alloc(alignment, size);
+}
+
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+    return count_down(size) ? real.memalign(alignment, size) : heap_memalign(alignment, size);
+}
+
+EXPORT void *valloc(size_t size)
+{
+    return count_down(size) ? real.valloc(size) : heap_valloc(size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+    return count_down(size) ? real.pvalloc(size) : heap_pvalloc(size);
+}
+
+EXPORT size_t malloc_usable_size(void *block)
+{
+    if (boot_owns(block))
+        return boot_size(block);
+    return real.malloc_usable_size ? real.malloc_usable_size(block) : 0;
+}
+
+EXPORT void cfree(void *block)
+{
+    free(block);
+}
+
+/* The real allocator may check the size (C23: undefined if it is wrong), so it
+ * gets the same call where it has one. A block that was placed on a page has a
+ * stricter alignment than asked for; plain free takes it whatever it is. */
+EXPORT void free_sized(void *block, size_t size)
+{
+    if (may_be_followed(block) || !real.free_sized) {
+        free(block);
+        return;
+    }
+    real.free_sized(block, size);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+    if (may_be_followed(block) || !real.free_aligned_sized) {
+        free(block);
+        return;
+    }
+    real.free_aligned_sized(block, alignment, size);
+}

@@ -1,0 +1,151 @@
+/*
+ * Making and dropping the ledger: sizes of the sections, the memfd, the header.
+ */
+#include "ledger/index.h"
+#include "ledger/ledger.h"
+#include "ledger/memory.h"
+#include "runtime/sys.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define PAGE UINT64_C(4096)
+
+/* How LIBPROF_MAX_MEMORY is divided, in bytes of it for each entry. 64 MiB give
+ * 262,144 sites, 32 MiB of stacks, 16,384 threads; 4 GiB give 64 times as much.
+ * Sections are address space: only what is used takes memory, up to the cap. */
+#define BYTES_PER_SITE 256
+#define BYTES_PER_THREAD 4096
+
+static uint64_t page_up(uint64_t n)
+{
+    return (n + PAGE - 1) & ~(PAGE - 1);
+}
+
+/* Lays the sections out behind the header page; returns the file's size. */
+static uint64_t layout_sections(struct ledger_section *sections, uint64_t max_memory,
+                                unsigned planes)
+{
+    uint64_t sites = max_memory / BYTES_PER_SITE;
+    uint64_t sizes[LEDGER_SECTIONS] = {
+        [LEDGER_SITES] = sites * sizeof(struct ledger_site),
+        [LEDGER_SITE_INDEX] = index_size(sites),
+        [LEDGER_STACKS] = max_memory / 2,
+        [LEDGER_STACK_INDEX] = index_size(sites / 2),
+        [LEDGER_MODULES] = LEDGER_MODULES_MAX * sizeof(struct ledger_module),
+        [LEDGER_THREADS] = max_memory / BYTES_PER_THREAD * sizeof(struct ledger_thread),
+        [LEDGER_STRINGS] = 4 << 20,
+    };
+    for (unsigned plane = 0; plane < planes; plane++)
+        sizes[LEDGER_COUNTERS + plane] = sites * sizeof(struct ledger_counter);
+    /* Entry 0 of the numbered tables means "none"; no reference is 0. */
+    static const uint8_t first[LEDGER_SECTIONS] = {
+        [LEDGER_SITES] = sizeof(struct ledger_site),
+        [LEDGER_STACKS] = sizeof(struct ledger_stack),
+        [LEDGER_MODULES] = sizeof(struct ledger_module),
+        [LEDGER_THREADS] = sizeof(struct ledger_thread),
+        [LEDGER_STRINGS] = 8,
+    };
+    uint64_t offset = page_up(sizeof(struct ledger_header));
+    for (unsigned n = 0; n < LEDGER_SECTIONS; n++) {
+        sections[n].offset = offset;
+        sections[n].size = page_up(sizes[n]);
+        sections[n].used = first[n];
+        offset += sections[n].size;
+    }
+    return offset;
+}
+
+/* Does the limit on file sizes let a file of `size` be made? ftruncate past it
+ * would raise SIGXFSZ in the program. */
+static bool file_size_allowed(uint64_t size)
+{
+    struct rlimit limit;
+    if (sys_call4(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) < 0)
+        return false;
+    return limit.rlim_cur >= size;
+}
+
+static void *map_file(uint64_t size, int *fd)
+{
+    *fd = -1;
+    if (!file_size_allowed(size))
+        return NULL;
+    long file = sys_call2(SYS_memfd_create, "libprof", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0)
+        return NULL;
+    void *memory = NULL;
+    if (sys_call2(SYS_ftruncate, file, size) == 0) {
+        sys_call3(SYS_fcntl, file, 1033 /* F_ADD_SEALS */, 0x2 | 0x4 /* F_SEAL_SHRINK|GROW */);
+        memory = (void *)sys_call6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+                                   MAP_SHARED | MAP_NORESERVE, file, 0);
+    }
+    if (!memory || sys_is_error(memory)) {
+        sys_call1(SYS_close, file);
+        return NULL;
+    }
+    *fd = (int)file;
+    return memory;
+}
+
+static void fill_header(struct ledger_header *header, const struct ledger_settings *settings,
+                        unsigned planes, uint64_t size)
+{
+    header->version = LEDGER_VERSION;
+    header->planes = planes;
+    header->size = size;
+    header->pid = (uint32_t)sys_getpid();
+    header->ppid = (uint32_t)sys_call0(SYS_getppid);
+    header->start_ns = sys_clock_ns(CLOCK_REALTIME);
+    header->start_mono_ns = sys_clock_ns(CLOCK_MONOTONIC);
+    header->heap_rate = settings->heap_rate;
+    header->cpu_period_ns = settings->cpu_period_ns;
+    header->block_rate_ns = settings->block_rate_ns;
+    header->mutex_fraction = settings->mutex_fraction;
+    header->max_memory = settings->max_memory;
+    header->heap_peak_epoch = 1; /* a counter's epoch of 0 is older than any */
+}
+
+bool ledger_create(const struct ledger_settings *settings, int *fd)
+{
+    unsigned planes = settings->planes;
+    if (planes < 1)
+        planes = 1;
+    if (planes > LEDGER_PLANES_MAX)
+        planes = LEDGER_PLANES_MAX;
+    struct ledger_section sections[LEDGER_SECTIONS] = {0};
+    uint64_t size = layout_sections(sections, settings->max_memory, planes);
+
+    struct ledger_header *header = map_file(size, fd);
+    if (!header)
+        header = sys_map_private(size);
+    if (!header)
+        return false;
+    /* In a core dump it would be a second heap (core(5), madvise(2)). */
+    sys_call3(SYS_madvise, header, size, MADV_DONTDUMP);
+    for (unsigned n = 0; n < LEDGER_SECTIONS; n++)
+        header->sections[n] = sections[n];
+    fill_header(header, settings, planes, size);
+    ledger = header;
+    if (settings->exe) {
+        size_t length = 0;
+        while (settings->exe[length])
+            length++;
+        header->exe = ledger_string(settings->exe, length);
+    }
+    if (settings->cmdline)
+        header->cmdline = ledger_string(settings->cmdline, settings->cmdline_size);
+    atomic_store_explicit(&header->magic, LEDGER_MAGIC, memory_order_release);
+    module_set_sink(ledger_module);
+    return true;
+}
+
+void ledger_drop(void)
+{
+    struct ledger_header *old = ledger;
+    if (!old)
+        return;
+    module_set_sink(NULL);
+    ledger = NULL;
+    sys_unmap(old, old->size);
+}

@@ -1,0 +1,58 @@
+#include "ledger/memory.h"
+#include "runtime/sys.h"
+
+#define MEMORY_CHUNK UINT64_C(65536)    /* a system call for each so many bytes of growth */
+#define MEMORY_CHUNK_SMALL UINT64_C(8192) /* counters: sixteen planes, most of them little used */
+#define MADV_POPULATE_WRITE_NR 23       /* madvise(2), Linux 5.14; absent from older headers */
+
+_Atomic(bool) memory_no_syscalls;
+
+static uint64_t round_up(uint64_t n, uint64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+bool memory_reserve_slow(enum ledger_section_id section, uint64_t end)
+{
+    struct ledger_section *s = &ledger->sections[section];
+    if (end > s->size)
+        return false;
+    uint64_t wanted = round_up(end, section >= LEDGER_COUNTERS ? MEMORY_CHUNK_SMALL : MEMORY_CHUNK);
+    if (wanted > s->size)
+        wanted = s->size;
+    uint64_t have = atomic_load_explicit(&s->reserved, memory_order_relaxed);
+    if (have >= end)
+        return true;
+    uint64_t growth = wanted - have;
+    if (atomic_fetch_add(&ledger->total_reserved, growth) + growth > ledger->max_memory) {
+        atomic_fetch_sub(&ledger->total_reserved, growth);
+        return false;
+    }
+    if (!atomic_load_explicit(&memory_no_syscalls, memory_order_relaxed)) {
+        long ret = sys_call3(SYS_madvise, (char *)memory_at(section, have), growth,
+                             MADV_POPULATE_WRITE_NR);
+        if (ret < 0 && ret != -22 /* EINVAL: an older kernel */ && ret != -4 /* EINTR */) {
+            atomic_fetch_sub(&ledger->total_reserved, growth);
+            return false;
+        }
+    }
+    /* Two threads may both have grown it: the sum then counts the overlap once. */
+    uint64_t seen = have;
+    while (seen < wanted && !atomic_compare_exchange_weak(&s->reserved, &seen, wanted))
+        ;
+    if (seen > have)
+        atomic_fetch_sub(&ledger->total_reserved, (seen < wanted ? seen : wanted) - have);
+    return true;
+}
+
+uint64_t memory_append(enum ledger_section_id section, uint64_t size)
+{
+    struct ledger_section *s = &ledger->sections[section];
+    uint64_t offset = atomic_load_explicit(&s->used, memory_order_relaxed);
+    do {
+        if (size > s->size || offset > s->size - size || !memory_reserve(section, offset + size))
+            return 0;
+    } while (!atomic_compare_exchange_weak_explicit(&s->used, &offset, offset + size,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+    return offset;
+}

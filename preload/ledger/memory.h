@@ -1,0 +1,41 @@
+/*
+ * The ledger's memory: the address space is there from the start, pages are
+ * asked for before they are touched, so that a full system means "no", never
+ * SIGBUS, and the sum never passes LIBPROF_MAX_MEMORY.
+ *
+ * The memfd is closed right after the mapping is made (no descriptor of ours stays
+ * open), so fallocate(2) isn't at hand: madvise(2)'s MADV_POPULATE_WRITE
+ * (Linux 5.14) does the same through the mapping, and spares the page faults.
+ * Older kernels refuse it with EINVAL; the pages are then touched unreserved.
+ *
+ * Context: AS-safe.
+ */
+#ifndef LIBPROF_LEDGER_MEMORY_H
+#define LIBPROF_LEDGER_MEMORY_H
+
+#include "ledger/ledger.h"
+
+/* Sets once a seccomp filter may kill us for a new system call (hazard 59). */
+extern _Atomic(bool) memory_no_syscalls;
+
+bool memory_reserve_slow(enum ledger_section_id section, uint64_t end);
+
+/* Makes sure that the section's first `end` bytes may be written. */
+static inline bool memory_reserve(enum ledger_section_id section, uint64_t end)
+{
+    return end <= atomic_load_explicit(&ledger->sections[section].reserved, memory_order_relaxed) ||
+           memory_reserve_slow(section, end);
+}
+
+/*
+ * Takes `size` bytes (a multiple of 8) from the end of an append-only section:
+ * their offset in it, or 0 when it is full. Offset 0 is never handed out.
+ */
+uint64_t memory_append(enum ledger_section_id section, uint64_t size);
+
+static inline void *memory_at(enum ledger_section_id section, uint64_t offset)
+{
+    return (unsigned char *)ledger + ledger->sections[section].offset + offset;
+}
+
+#endif

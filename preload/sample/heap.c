@@ -1,0 +1,337 @@
+#include "sample/heap.h"
+#include "ledger/reader.h"
+#include "runtime/boot.h"
+#include "runtime/config.h"
+#include "runtime/real.h"
+#include "sample/live.h"
+#include "sample/recorder.h"
+#include "sample/scratch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/single_threaded.h>
+
+#define PAGE ((size_t)4096)
+/* Largest block that is copied, or cleared, just to be placed on a page. Beyond
+ * it the allocator's own block is taken where it lies. */
+#define PLACE_MAX ((size_t)64 << 10)
+/* How far a thread's bytes in use may be off before it tells the ledger, when
+ * there are several threads: the peak is exact to so many bytes a thread. */
+#define PENDING_MAX ((int64_t)32 << 10)
+
+uintptr_t heap_free_mask; /* 0 until started: every free comes by */
+static bool exact;
+/* Live sampled blocks that lie where the mask doesn't look. */
+static _Atomic(uint32_t) unplaced;
+
+static int64_t next_gap(void)
+{
+    if (exact)
+        return -1;
+    return config.heap_rate ? thread_exponential(config.heap_rate) : INT64_MAX;
+}
+
+void heap_start(bool active)
+{
+    bool on = active && config.heap_rate != 0;
+    exact = on && config.heap_rate == 1;
+    atomic_store(&unplaced, 0);
+    if (on)
+        live_start(exact, config.max_memory);
+    heap_free_mask = !on ? ~(uintptr_t)0 : exact ? 0 : HEAP_MASK_PLACED;
+}
+
+/* Bytes that a recorded block of `size` stands for. */
+static int64_t weighted(uint64_t size)
+{
+    return exact ? (int64_t)size
+                 : (int64_t)((double)size * ledger_heap_weight(size, config.heap_rate));
+}
+
+/*
+ * Tells the ledger how many bytes in use came or went, and notes a new peak:
+ * a higher epoch, by which each counter knows at its next change that its
+ * present value was its value at the peak.
+ */
+static void account_inuse(int64_t bytes)
+{
+    struct thread_state *self = &thread_self;
+    int64_t change = self->heap_pending + bytes;
+    int64_t inuse;
+    if (__libc_single_threaded) {
+        inuse = atomic_load_explicit(&ledger->heap_inuse, memory_order_relaxed) + change;
+        atomic_store_explicit(&ledger->heap_inuse, inuse, memory_order_relaxed);
+    } else if (exact && change < PENDING_MAX && change > -PENDING_MAX) {
+        self->heap_pending = change;
+        return;
+    } else {
+        inuse = atomic_fetch_add_explicit(&ledger->heap_inuse, change, memory_order_relaxed) +
+                change;
+    }
+    self->heap_pending = 0;
+    int64_t peak = atomic_load_explicit(&ledger->heap_peak, memory_order_relaxed);
+    if (inuse <= peak)
+        return;
+    /* A lost race leaves a slightly lower peak, which the next change mends. */
+    atomic_store_explicit(&ledger->heap_peak, inuse, memory_order_relaxed);
+    if (__libc_single_threaded)
+        atomic_store_explicit(
+            &ledger->heap_peak_epoch,
+            atomic_load_explicit(&ledger->heap_peak_epoch, memory_order_relaxed) + 1,
+            memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(&ledger->heap_peak_epoch, 1, memory_order_relaxed);
+}
+
+/* The counter of a site, its value at the last peak kept before it changes. */
+static struct ledger_counter *counter_open(uint32_t site)
+{
+    struct ledger_counter *counter = ledger_counter(thread_self.plane, site);
+    if (!counter)
+        return NULL;
+    uint32_t epoch = atomic_load_explicit(&ledger->heap_peak_epoch, memory_order_relaxed);
+    if (atomic_load_explicit(&counter->peak_epoch, memory_order_relaxed) != epoch) {
+        uint64_t count = atomic_load_explicit(&counter->count, memory_order_relaxed);
+        uint64_t value = atomic_load_explicit(&counter->value, memory_order_relaxed);
+        atomic_store_explicit(&counter->peak, (int64_t)(count - value), memory_order_relaxed);
+        atomic_store_explicit(&counter->peak_epoch, epoch, memory_order_relaxed);
+    }
+    return counter;
+}
+
+/* A recorded block is gone. */
+static void record_free(uint32_t site, const void *block)
+{
+    struct ledger_counter *counter = counter_open(site);
+    if (!counter)
+        return;
+    thread_add(&counter->value, 1);
+    if (block == thread_self.last_block) {
+        thread_add(&counter->temporary, 1);
+        thread_self.last_block = NULL;
+    }
+    account_inuse(-weighted(ledger_site_key(site)));
+}
+
+static bool placed(const void *block)
+{
+    return ((uintptr_t)block & HEAP_MASK_PLACED) == 0;
+}
+
+/* Follows a block to its free, wherever it lies. */
+static void follow(const void *block, uint32_t site)
+{
+    uint32_t stale = live_insert(block, site);
+    if (stale == LIVE_FULL) {
+        ledger_count(LEDGER_STAT_LIVE_LOST, 1);
+        return;
+    }
+    if (stale)
+        record_free(stale, NULL); /* its free went past us (RTLD_DEEPBIND, hazard 39) */
+    if (!exact && !placed(block)) {
+        atomic_fetch_add(&unplaced, 1);
+        heap_free_mask = 0;
+    }
+}
+
+/* The site of a block that is about to be freed or moved; 0 when it isn't followed. */
+static uint32_t unfollow(const void *block)
+{
+    uint32_t site = live_remove(block);
+    if (site && !exact && !placed(block) && atomic_fetch_sub(&unplaced, 1) == 1)
+        heap_free_mask = HEAP_MASK_PLACED;
+    return site;
+}
+
+/* Records a sampled allocation that succeeded. */
+static __attribute__((noinline)) void record(const void *block, size_t size)
+{
+    struct scratch scratch;
+    scratch_open(&scratch, (unsigned)config.depth);
+    enum unwind_end end;
+    unsigned depth = unwind_here(&thread_self.stack, scratch.frames, scratch.max, &end);
+    if (depth == 0)
+        ledger_count(LEDGER_STAT_LOST_STACK, 1);
+    uint32_t site =
+        depth ? ledger_site(LEDGER_KIND_HEAP, size, scratch.frames, depth, end) : 0;
+    scratch_close(&scratch);
+    struct ledger_counter *counter = site ? counter_open(site) : NULL;
+    if (!counter)
+        return;
+    thread_add(&counter->count, 1);
+    follow(block, site);
+    if (exact)
+        thread_self.last_block = block;
+    account_inuse(weighted(size));
+}
+
+/*
+ * Is this allocation to be recorded? True: the thread is inside libprof and
+ * `end` must follow. The count has gone below zero, or the hook wants to know.
+ */
+static bool begin(void)
+{
+    struct thread_state *self = &thread_self;
+    uint32_t epoch = self->epoch;
+    if (!recorder_enter()) {
+        uint32_t phase = atomic_load(&recorder_page->phase);
+        if (phase == RECORDER_INERT || (phase == RECORDER_ACTIVE && config.heap_rate == 0))
+            self->heap_left = INT64_MAX;
+        return false;
+    }
+    bool sampled = self->heap_left < 0;
+    if (sampled)
+        self->heap_left = next_gap();
+    /* A new thread starts below zero, to be set up; its first gap begins here
+     * (the distribution has no memory). In exact mode every call counts. */
+    if (!exact && epoch == 0)
+        sampled = false;
+    if (!sampled || config.heap_rate == 0 || !recorder_ledger()) {
+        recorder_leave();
+        return false;
+    }
+    return true;
+}
+
+static void *end(void *block, size_t size)
+{
+    if (block)
+        record(block, size);
+    recorder_leave();
+    return block;
+}
+
+/* A block on a page boundary for a sampled request. */
+static void *place(size_t size)
+{
+    return exact || !real.memalign ? real.malloc(size) : real.memalign(PAGE, size);
+}
+
+void *heap_malloc(size_t size)
+{
+    if (!begin())
+        return real.malloc ? real.malloc(size) : boot_alloc(size, 0);
+    return end(place(size), size);
+}
+
+void *heap_calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return real.calloc ? real.calloc(count, size) : NULL; /* fails, with its errno */
+    if (!begin())
+        return real.calloc ? real.calloc(count, size) : boot_alloc(total, 0);
+    if (exact || total > PLACE_MAX) /* fresh pages are zero already: don't touch them */
+        return end(real.calloc(count, size), total);
+    void *block = place(total);
+    return end(block ? memset(block, 0, total) : NULL, total);
+}
+
+/* Alignment for a sampled aligned request: at least the page. */
+static size_t page_alignment(size_t alignment)
+{
+    bool power = alignment && (alignment & (alignment - 1)) == 0;
+    return exact || !power || alignment >= PAGE ? alignment : PAGE;
+}
+
+void *heap_memalign(size_t alignment, size_t size)
+{
+    if (!begin())
+        return real.memalign ? real.memalign(alignment, size) : boot_alloc(size, alignment);
+    return end(real.memalign(page_alignment(alignment), size), size);
+}
+
+void *heap_aligned_alloc(size_t alignment, size_t size)
+{
+    if (!begin())
+        return real.aligned_alloc ? real.aligned_alloc(alignment, size)
+                                  : boot_alloc(size, alignment);
+    /* Some allocators want the size to be a multiple of the alignment: only
+     * memalign takes the page with any size. */
+    void *block = exact || !real.memalign
+                      ? real.aligned_alloc(alignment, size)
+                      : real.memalign(page_alignment(alignment), size);
+    return end(block, size);
+}
+
+int heap_posix_memalign(void **block, size_t alignment, size_t size)
+{
+    if (!begin()) {
+        if (real.posix_memalign)
+            return real.posix_memalign(block, alignment, size);
+        *block = boot_alloc(size, alignment);
+        return *block ? 0 : ENOMEM;
+    }
+    /* An alignment that isn't a power of two and a multiple of a pointer's size
+     * must be refused as the real function refuses it. */
+    bool valid = alignment % sizeof(void *) == 0;
+    int error = real.posix_memalign(block, valid ? page_alignment(alignment) : alignment, size);
+    end(error ? NULL : *block, size);
+    return error;
+}
+
+void *heap_valloc(size_t size)
+{
+    if (!begin())
+        return real.valloc ? real.valloc(size) : boot_alloc(size, PAGE);
+    return end(real.valloc(size), size);
+}
+
+void *heap_pvalloc(size_t size)
+{
+    if (!begin())
+        return real.pvalloc ? real.pvalloc(size) : boot_alloc(size, PAGE);
+    return end(real.pvalloc(size), size);
+}
+
+/* Moves a sampled block to a page of its own. NULL: no memory; the block stays. */
+static void *place_copy(void *block, size_t size)
+{
+    void *copy = place(size);
+    if (copy && block) {
+        size_t old = real.malloc_usable_size(block);
+        memcpy(copy, block, old < size ? old : size);
+        real.free(block);
+    }
+    return copy;
+}
+
+static void *boot_move(void *block, size_t size)
+{
+    void *copy = real.malloc ? heap_malloc(size) : boot_alloc(size, 0);
+    size_t old = boot_size(block);
+    return copy ? memcpy(copy, block, old < size ? old : size) : NULL;
+}
+
+void *heap_realloc(void *block, size_t size)
+{
+    if (boot_owns(block))
+        return boot_move(block, size);
+    bool sampled = begin();
+    if (!sampled && !recorder_enter())
+        return real.realloc ? real.realloc(block, size) : boot_alloc(size, 0);
+    /* Out of the table before the real call: once that has moved the block,
+     * another thread may be given its old address. */
+    uint32_t site = block && ledger ? unfollow(block) : 0;
+    bool copy = sampled && !exact && size > 0 && size <= PLACE_MAX && real.malloc_usable_size;
+    void *moved = copy ? place_copy(block, size) : real.realloc(block, size);
+    bool kept = !moved && size > 0; /* failed: the block is where it was (realloc(3)) */
+    if (site && kept)
+        follow(block, site);
+    else if (site)
+        record_free(site, NULL);
+    if (sampled && moved)
+        record(moved, size);
+    recorder_leave();
+    return moved;
+}
+
+void heap_free(void *block)
+{
+    if (!block || boot_owns(block) || !recorder_enter())
+        return;
+    uint32_t site = ledger ? unfollow(block) : 0;
+    if (site)
+        record_free(site, block);
+    recorder_leave();
+}

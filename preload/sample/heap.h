@@ -1,0 +1,54 @@
+/*
+ * The heap sampler: what an allocation hook does when its fast path rings.
+ *
+ * An allocation of S bytes is sampled with probability 1-e^(-S/rate): gaps of
+ * exponential length are counted down in bytes (thread_self.heap_left), and the
+ * one that takes the count below zero is recorded. Rate 1 records all of them:
+ * the count then simply stays negative.
+ *
+ * A sampled block is placed so that its address says so: on a page boundary,
+ * where free's one test (heap_free_mask) finds it. It stays an ordinary block of
+ * the real allocator, with no header.
+ *
+ * Context: hooks. Each function does the whole request, real call included, and
+ * leaves errno as the real call left it.
+ */
+#ifndef LIBPROF_SAMPLE_HEAP_H
+#define LIBPROF_SAMPLE_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * free looks a block up only if (address & heap_free_mask) == 0:
+ *   HEAP_MASK_PLACED  sampled blocks are on page boundaries, or, as glibc's own
+ *                     mmapped ones, 16 bytes past one
+ *   0                 every block is looked up: exact mode, while a sampled
+ *                     block lives that couldn't be placed, and before the start
+ *   ~0                none is (NULL passes the test, and is handled)
+ */
+#define HEAP_MASK_PLACED ((uintptr_t)0xfef)
+extern uintptr_t heap_free_mask;
+
+/* Called by recorder_start: sets mask and mode by the configuration. */
+void heap_start(bool active);
+
+void *heap_malloc(size_t size);
+void *heap_calloc(size_t count, size_t size);
+void *heap_realloc(void *block, size_t size);
+/* The aligned forms. alignment 0: the page (valloc). */
+void *heap_memalign(size_t alignment, size_t size);
+void *heap_aligned_alloc(size_t alignment, size_t size);
+int heap_posix_memalign(void **block, size_t alignment, size_t size);
+void *heap_valloc(size_t size);
+void *heap_pvalloc(size_t size);
+
+/*
+ * Before the real free of a block (or what stands for one): takes it out of the
+ * live table. The block leaves the table first: once the real free has run, another thread
+ * may be given the same address.
+ */
+void heap_free(void *block);
+
+#endif

@@ -1,0 +1,176 @@
+#include "sample/recorder.h"
+#include "runtime/config.h"
+#include "runtime/log.h"
+#include "runtime/real.h"
+#include "runtime/sys.h"
+#include "sample/heap.h"
+#include "unwind/unwind.h"
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct recorder_page first_page;
+struct recorder_page *recorder_page = &first_page;
+
+static _Atomic(uint32_t) epoch; /* copied by fork: a child goes on counting from its parent's */
+static unsigned planes = LEDGER_PLANES_MAX;
+static bool resolved;   /* `real` is filled; so it is in children */
+static bool configured; /* `config` is, too */
+
+uint32_t recorder_epoch(void)
+{
+    return atomic_load_explicit(&epoch, memory_order_relaxed);
+}
+
+unsigned recorder_planes(void)
+{
+    return planes;
+}
+
+/* The page that fork wipes. Kernels before 4.14 refuse MADV_WIPEONFORK: the fork
+ * hook then has to do (hooks/fork.c). */
+static void map_page(void)
+{
+    if (recorder_page != &first_page)
+        return;
+    struct recorder_page *page = sys_map_private(4096);
+    if (!page)
+        return;
+    sys_call3(SYS_madvise, page, 4096, MADV_WIPEONFORK);
+    page->phase = RECORDER_STARTING;
+    recorder_page = page;
+}
+
+/* The program's path; "" when /proc isn't there and the kernel didn't say. */
+static const char *program_path(void)
+{
+    static char path[CONFIG_PATH_MAX];
+    long length = sys_call4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
+    if (length > 0) {
+        path[length] = '\0';
+        return path;
+    }
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    return name ? name : "";
+}
+
+static unsigned processors(void)
+{
+    uint64_t mask[16] = {0}; /* sched_setaffinity(2): 1024 processors */
+    unsigned count = 0;
+    sys_call3(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    for (unsigned n = 0; n < sizeof mask / sizeof *mask; n++)
+        count += (unsigned)__builtin_popcountll(mask[n]);
+    return count ? count : 1;
+}
+
+static void complain(const char *line)
+{
+    /* the log level is the first thing that config_init settles */
+    log_init((enum log_level)config.log);
+    log_line(LOG_WARN, "%s", line);
+}
+
+/* First start in this memory image. False: too early, libc has no environment yet. */
+static bool configure(void)
+{
+    if (configured)
+        return true;
+    if (!environ)
+        return false;
+    if (!getauxval(AT_SECURE)) /* setuid and the like: inert (ld.so(8)) */
+        config_init(environ, program_path(), (const char *)getauxval(AT_EXECFN), complain);
+    if (config.selected) {
+        log_init((enum log_level)config.log);
+        unwind_init((enum unwind_engine)config.unwinder);
+        /* Exact mode is for measuring and gets every plane. Otherwise events are
+         * rare, and planes cost memory: one for each processor and a shared one. */
+        unsigned wanted = processors() + 1;
+        if (config.heap_rate != 1 && wanted < planes)
+            planes = wanted;
+    }
+    configured = true;
+    return true;
+}
+
+/* A fork's child follows its parent unless it was told not to. */
+static bool follows(bool child)
+{
+    return config.selected &&
+           (!child || config.follow == CONFIG_FOLLOW_ALL || config.follow == CONFIG_FOLLOW_FORK);
+}
+
+bool recorder_start(void)
+{
+    struct recorder_page *page = recorder_page;
+    uint32_t expected = RECORDER_NEW;
+    if (!atomic_compare_exchange_strong(&page->phase, &expected, RECORDER_STARTING))
+        return false; /* dlsym below came back to us, or another thread is at it */
+    if (!resolved) {
+        real_resolve();
+        resolved = true;
+    }
+    if (!configure()) {
+        atomic_store(&page->phase, RECORDER_NEW);
+        return false;
+    }
+    bool child = epoch > 0;
+    uint32_t phase = RECORDER_INERT;
+    if (follows(child)) {
+        ledger_drop(); /* a child's view of its parent's */
+        map_page();
+        atomic_fetch_add(&epoch, 1);
+        phase = RECORDER_ACTIVE;
+    }
+    heap_start(phase == RECORDER_ACTIVE);
+    atomic_store_explicit(&recorder_page->phase, phase, memory_order_release);
+    return phase == RECORDER_ACTIVE;
+}
+
+/* The arguments, each with its NUL, as far as they fit. Not a problem without /proc. */
+static size_t read_cmdline(char *buffer, size_t size)
+{
+    long file = sys_call4(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
+    if (file < 0)
+        return 0;
+    long length = sys_call3(SYS_read, file, buffer, size);
+    sys_call1(SYS_close, file);
+    return length > 0 ? (size_t)length : 0;
+}
+
+bool recorder_ledger_slow(void)
+{
+    uint32_t expected = 0;
+    if (!atomic_compare_exchange_strong(&recorder_page->ledger_state, &expected, 1))
+        return expected == 2;
+    char cmdline[1024];
+    struct ledger_settings settings = {
+        .max_memory = config.max_memory,
+        .heap_rate = config.heap_rate,
+        .cpu_period_ns = config.cpu_hz ? 1000000000 / config.cpu_hz : 0,
+        .block_rate_ns = config.block_rate_ns,
+        .mutex_fraction = config.mutex_fraction,
+        .planes = planes,
+        .exe = program_path(),
+        .cmdline = cmdline,
+        .cmdline_size = read_cmdline(cmdline, sizeof cmdline),
+    };
+    int file = -1;
+    bool made = ledger_create(&settings, &file);
+    if (file >= 0)
+        sys_call1(SYS_close, file);
+    if (!made)
+        log_line(LOG_WARN, "no memory for the profile tables: nothing is recorded");
+    atomic_store_explicit(&recorder_page->ledger_state, made ? 2 : 3, memory_order_release);
+    return made;
+}
+
+bool recorder_in_vfork_child(void)
+{
+    if ((uint32_t)sys_gettid() != thread_self.tid)
+        return true;
+    thread_self.vforked = false; /* the parent runs again: its child has execed or ended */
+    return false;
+}

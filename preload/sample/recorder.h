@@ -1,0 +1,100 @@
+/*
+ * The gate that every event passes before anything is recorded: is this process
+ * profiled, is this still the process that the state belongs to, is the thread
+ * already at work for libprof?
+ *
+ * A forked child notices by itself: the phase lives in a page that the kernel
+ * wipes in a child (madvise(2), MADV_WIPEONFORK), however it was forked; the
+ * child finds the phase NEW and starts afresh, with an empty ledger, at its own
+ * first event. A child that only execs never gets that far and pays nothing.
+ *
+ * vfork's child shares our memory, page and all. The vfork hook marks the
+ * thread (thread_self.vforked); until the mark has been looked at, each event
+ * asks the kernel who is running, and the child passes everything through.
+ *
+ * Context: hooks and handlers. Lock-free.
+ */
+#ifndef LIBPROF_SAMPLE_RECORDER_H
+#define LIBPROF_SAMPLE_RECORDER_H
+
+#include "sample/thread.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum recorder_phase {
+    RECORDER_NEW = 0, /* as the wiped page says in a forked child */
+    RECORDER_STARTING,
+    RECORDER_ACTIVE,
+    RECORDER_INERT, /* not selected, or setuid: everything passes through */
+};
+
+struct recorder_page {
+    _Atomic(uint32_t) phase;
+    _Atomic(uint32_t) ledger_state; /* 0 = not made, 1 = being made, 2 = there, 3 = refused */
+};
+
+/* The wiped page; a static stand-in before the first start. */
+extern struct recorder_page *recorder_page;
+
+/* Leaves NEW: resolves the real functions, reads the configuration, decides.
+ * True when the process is now ACTIVE. Safe to call from anywhere, any time. */
+bool recorder_start(void);
+
+/* Which process this is: 1 in the first, one more in each forked child that
+ * started. Tells thread states of an earlier process from this one's. */
+uint32_t recorder_epoch(void);
+
+/* Counter planes of the ledger, decided at start. */
+unsigned recorder_planes(void);
+
+static inline bool recorder_active(void)
+{
+    uint32_t phase = atomic_load_explicit(&recorder_page->phase, memory_order_acquire);
+    return __builtin_expect(phase == RECORDER_ACTIVE, 1) ||
+           (phase == RECORDER_NEW && recorder_start());
+}
+
+/* Makes the ledger if it isn't there yet. False: no memory, or somebody is at it. */
+bool recorder_ledger_slow(void);
+
+static inline bool recorder_ledger(void)
+{
+    return __builtin_expect(atomic_load_explicit(&recorder_page->ledger_state,
+                                                 memory_order_acquire) == 2,
+                            1) ||
+           recorder_ledger_slow();
+}
+
+/* Does a vfork child run this? Called only while the thread is marked. */
+bool recorder_in_vfork_child(void);
+
+/*
+ * Enters libprof's own work on this thread: false when the event must pass
+ * through unrecorded (inactive, no ledger, already inside, a vfork child). True:
+ * recorder_leave must follow.
+ */
+static inline bool recorder_enter(void)
+{
+    if (!recorder_active())
+        return false;
+    struct thread_state *self = &thread_self;
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    /* A guard below the present frame was left behind by a longjmp or an
+     * exception out of the real function: the hook it belongs to is gone. */
+    if (__builtin_expect(self->guard != 0, 0) && frame <= self->guard)
+        return false;
+    if (__builtin_expect(self->vforked, 0) && recorder_in_vfork_child())
+        return false;
+    if (__builtin_expect(self->epoch != recorder_epoch(), 0))
+        thread_setup();
+    self->guard = frame;
+    return true;
+}
+
+static inline void recorder_leave(void)
+{
+    thread_self.guard = 0;
+}
+
+#endif

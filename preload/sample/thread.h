@@ -1,0 +1,71 @@
+/*
+ * What libprof keeps for each thread: one small plain struct in initial-exec
+ * thread-local storage, no constructor, no destructor (hazard 10).
+ *
+ * Owner: the thread itself; its signal handlers run on top of it. Nobody else
+ * reads it.
+ */
+#ifndef LIBPROF_SAMPLE_THREAD_H
+#define LIBPROF_SAMPLE_THREAD_H
+
+#include "ledger/ledger.h"
+#include "unwind/unwind.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread_state {
+    /* Bytes until the next heap sample; the only field the fast path touches.
+     * -1 in a new thread, so that its first allocation takes the slow path and
+     * sets the thread up. */
+    int64_t heap_left;
+    uint64_t random;   /* state of the generator, never 0 once set up */
+    uintptr_t guard;   /* frame address of the hook at work; 0 = none (recorder.h) */
+    uint32_t epoch;    /* the process (recorder_epoch) this state was set up in; 0 = none */
+    uint32_t tid;      /* as the kernel knows it */
+    uint32_t index;    /* in the ledger's thread table; 0 = not entered (yet) */
+    uint8_t plane;     /* counter plane it adds to */
+    bool plane_owned;  /* no other thread adds to that plane: no locked instructions */
+    bool ended;        /* past its last cleanup: no plane of its own any more */
+    bool vforked;      /* called vfork: whoever runs on may be the child (recorder.h) */
+    uint32_t creator;  /* stack reference of who created it */
+    struct unwind_stack stack; /* its limits; 0,0 = unknown */
+    const void *last_block;    /* exact mode: what the last allocation returned */
+    int64_t heap_pending;      /* bytes in use not yet told to the ledger */
+};
+
+_Static_assert(sizeof(struct thread_state) <= 128, "small: static TLS is scarce (hazard 42)");
+
+extern _Thread_local struct thread_state thread_self
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+/*
+ * Sets up the calling thread's state for the present process. Hook or handler
+ * context; called by recorder_enter when the state is another process's or new.
+ */
+void thread_setup(void);
+
+/* Its index in the ledger's thread table, entered now if need be; 0 when full. */
+uint32_t thread_index(void);
+
+/* Gives the plane back; the thread may allocate on afterwards (TLS destructors do). */
+void thread_end(void);
+
+/* A number in (0, 1], from the thread's generator. */
+double thread_uniform(void);
+
+/* An exponentially distributed number of the given mean, at least 1. */
+int64_t thread_exponential(uint64_t mean);
+
+/* Adds to a field of a counter in the thread's own plane. */
+#define thread_add(counter_field, n)                                                               \
+    do {                                                                                           \
+        if (thread_self.plane_owned)                                                               \
+            atomic_store_explicit((counter_field),                                                 \
+                                  atomic_load_explicit((counter_field), memory_order_relaxed) +    \
+                                      (n),                                                         \
+                                  memory_order_release);                                           \
+        else                                                                                       \
+            atomic_fetch_add_explicit((counter_field), (n), memory_order_release);                 \
+    } while (0)
+
+#endif
