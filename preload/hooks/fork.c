@@ -12,7 +12,7 @@
 #include "runtime/real.h"
 #include "sample/recorder.h"
 
-#include <stddef.h>
+#include <unistd.h>
 
 EXPORT pid_t fork(void)
 {
@@ -21,11 +21,11 @@ EXPORT pid_t fork(void)
 }
 
 /* Marks the thread and gives the real vfork back. */
-static __attribute__((used)) void *vfork_prepare(void)
+static __attribute__((used)) pid_t (*vfork_prepare(void))(void)
 {
     if (recorder_active())
         thread_self.vforked = true;
-    return (void *)real.vfork;
+    return real.vfork;
 }
 
 #if defined(__x86_64__)

@@ -32,8 +32,6 @@
 #define INTERPOSED_PROCESS(X)                                                                      \
     X(pid_t, fork, (void))                                                                         \
     X(pid_t, vfork, (void))                                                                        \
-    X(int, pthread_create,                                                                         \
-      (pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg))          \
     X(int, dlclose, (void *handle))
 
 #define INTERPOSED(X)                                                                              \
