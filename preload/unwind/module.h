@@ -20,9 +20,10 @@
 #define MODULE_BUILD_ID_MAX 32
 
 struct module {
-    uintptr_t start, limit; /* the segment's run-time addresses, page-aligned as in /proc/self/maps */
-    uint64_t file_offset;   /* of `start`, bytes */
-    uintptr_t bias;         /* load bias: run-time address - link-time address */
+    uintptr_t start,
+        limit;            /* the segment's run-time addresses, page-aligned as in /proc/self/maps */
+    uint64_t file_offset; /* of `start`, bytes */
+    uintptr_t bias;       /* load bias: run-time address - link-time address */
     uint8_t build_id[MODULE_BUILD_ID_MAX];
     uint8_t build_id_size; /* bytes; 0 = the object has none */
     bool is_main;          /* the program itself */
@@ -52,8 +53,19 @@ unsigned module_count(void);
 void module_before_unload(void);
 void module_after_unload(void);
 
-/* Bumped by every unload; part of every cache key. */
+/* Bumped whenever a module vanishes. What is remembered of an address by its
+ * module index needs no generation (an index is never reused); what is
+ * remembered by address alone does. */
 unsigned module_generation(void);
+
+/*
+ * Enters what is loaded now and marks what is gone. Does nothing where
+ * `_dl_find_object` exists (glibc >= 2.35): there modules are found at first
+ * sight. On older systems it takes the loader's lock: call it from the
+ * constructor and from hooks that run where dlopen might have been called,
+ * never from a handler, malloc or the bare thread.
+ */
+void module_refresh(void);
 
 /*
  * Who wants to hear of new modules (the ledger). Called once for each module

@@ -11,13 +11,14 @@
  * (the leaf of a signal context, the frame above a signal trampoline), the
  * return address - 1 for every other frame (profile.proto's convention).
  *
- * Context: everything here but unwind_init and unwind_prefork is AS-safe and
+ * Context: everything here but unwind_init and unwind_after_fork_child is AS-safe and
  * hook-safe: no lock, no allocation, no errno, no thread-local storage that is
  * not initial-exec, no system call in the warm case.
  */
 #ifndef LIBPROF_UNWIND_UNWIND_H
 #define LIBPROF_UNWIND_UNWIND_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <ucontext.h>
@@ -43,6 +44,23 @@ enum unwind_end {
  * and returns the engine in force.
  */
 enum unwind_engine unwind_init(enum unwind_engine wanted);
+
+/*
+ * Set it once a seccomp filter may be in force: no system call is made from
+ * then on. Memory that lies outside the thread's known stack then counts as
+ * unreadable, so coroutine stacks end as UNWIND_BROKEN. Any context.
+ */
+extern _Atomic(bool) unwind_no_syscalls;
+
+/* In fork's child, before it walks: forgets the parent's other threads. */
+void unwind_after_fork_child(void);
+
+/*
+ * Which code is libprof's own, [low, high), to be left out at the top of a
+ * stack. unwind_init sets it to libprof.so's text when it runs from a shared
+ * library, and to nothing when linked into a program. Constructor and tests.
+ */
+void unwind_set_self(uintptr_t low, uintptr_t high);
 
 /* The limits of the calling thread's stack, [low, high), when the caller knows
  * them; otherwise both 0 and every page is checked before it is read. */

@@ -1,0 +1,119 @@
+/* Frames that no table covers: JIT code, hand-written assembly, trampolines. */
+#include "unwind/module_table.h"
+#include "unwind/walk.h"
+
+#define CODE_WINDOW 8
+
+/* Bytes of code around an address; false when they can't be read. */
+static bool read_code(struct memory *memory, uintptr_t address, uint8_t code[], unsigned size)
+{
+    for (unsigned done = 0; done < size; done += sizeof(uintptr_t)) {
+        uintptr_t word;
+        if (!memory_read(memory, address + done, &word))
+            return false;
+        unsigned rest = size - done;
+        memcpy(code + done, &word, rest < sizeof word ? rest : sizeof word);
+    }
+    return true;
+}
+
+bool guess_signal_step(struct arch_regs *regs, bool *exact, struct memory *memory)
+{
+    uint8_t code[ARCH_SIGRETURN_BYTES];
+    if (!read_code(memory, regs->r[ARCH_PC], code, sizeof code) || !arch_is_sigreturn(code))
+        return false;
+    uintptr_t context = arch_sigreturn_context(regs->r[ARCH_SP]);
+    struct arch_regs interrupted;
+    for (unsigned i = 0; i < ARCH_REGISTERS; i++)
+        if (!memory_read(memory, context + arch_context_offset(i), &interrupted.r[i]))
+            return false;
+    *regs = interrupted;
+    *exact = true;
+    memory_adopt(memory, regs->r[ARCH_SP]);
+    return true;
+}
+
+#if defined(__x86_64__)
+/* Does a call instruction end at this address? */
+static bool follows_call(struct memory *memory, uintptr_t address)
+{
+    uint8_t code[CODE_WINDOW];
+    if (address < CODE_WINDOW || address >> 47 != 0 ||
+        !read_code(memory, address - CODE_WINDOW, code, CODE_WINDOW))
+        return false;
+    const uint8_t *end = code + CODE_WINDOW;
+    if (end[-5] == 0xe8)
+        return true;
+    /* ff /2 with 0 to 5 bytes of addressing after the ModRM byte. */
+    for (int size = 2; size <= 7; size++)
+        if (end[-size] == 0xff && (end[1 - size] >> 3 & 7) == 2)
+            return true;
+    return false;
+}
+
+/* A leaf that was interrupted before it made its frame, or makes none: is the
+ * return address on top of the stack, or under the frame pointer just pushed? */
+static bool step_leaf(struct arch_regs *regs, struct memory *memory)
+{
+    uintptr_t word;
+    uint8_t before;
+    uintptr_t sp = regs->r[ARCH_SP];
+    if (memory_read(memory, sp, &word) && follows_call(memory, word)) {
+        regs->r[ARCH_PC] = word;
+        regs->r[ARCH_SP] = sp + 8;
+        return true;
+    }
+    if (word == regs->r[ARCH_FP] && read_code(memory, regs->r[ARCH_PC] - 1, &before, 1) &&
+        before == 0x55 /* push %rbp */ && memory_read(memory, sp + 8, &word) &&
+        follows_call(memory, word)) {
+        regs->r[ARCH_PC] = word;
+        regs->r[ARCH_SP] = sp + 16;
+        return true;
+    }
+    return false;
+}
+#else
+/* The link register holds the return address until a frame record is made;
+ * then the record's copy is the same, unless calls were made since. */
+static bool step_leaf(struct arch_regs *regs, struct memory *memory)
+{
+    uintptr_t saved;
+    uintptr_t lr = arch_code_address(regs->r[ARCH_RA]);
+    if (lr == 0 || lr == regs->r[ARCH_PC] || !module_find(lr - 1) ||
+        (memory_read(memory, regs->r[ARCH_FP] + 8, &saved) && arch_code_address(saved) == lr))
+        return false;
+    regs->r[ARCH_PC] = lr;
+    return true;
+}
+#endif
+
+enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *memory,
+                            unsigned module)
+{
+    uintptr_t fp = regs->r[ARCH_FP], sp = regs->r[ARCH_SP], ra, caller_fp;
+    if (guess_signal_step(regs, exact, memory))
+        return WALK_ON;
+    bool leaf = *exact;
+    *exact = false;
+    if (leaf && step_leaf(regs, memory))
+        return WALK_ON;
+    /* The ABI asks for a zero in the outermost frame, and the kernel starts the
+     * program with one: this is the loader's start code. */
+    if (fp == 0)
+        return WALK_COMPLETE;
+    if (fp < sp || fp % sizeof(uintptr_t) != 0 || !memory_read(memory, fp, &caller_fp) ||
+        !memory_read(memory, fp + 8, &ra))
+        return WALK_BROKEN;
+    ra = arch_code_address(ra);
+    if (ra == 0)
+        return WALK_COMPLETE;
+    /* A register that isn't a frame pointer can point at anything: go on only
+     * into code, or when a chain goes on in memory that nobody has a name for. */
+    if (!module_find(ra - 1) && (module != 0 || caller_fp <= fp))
+        return WALK_BROKEN;
+    regs->r[ARCH_PC] = ra;
+    regs->r[ARCH_SP] = fp + 16;
+    regs->r[ARCH_FP] = caller_fp;
+    memory_adopt(memory, fp + 16);
+    return WALK_ON;
+}

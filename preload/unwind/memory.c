@@ -1,0 +1,129 @@
+#include "unwind/memory.h"
+
+#include "runtime/sys.h"
+#include "unwind/unwind.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+
+#define PAGE 4096u /* the smallest page of x86-64 and aarch64; a larger one is checked in parts */
+
+/* How far from the trusted region a read may lie to be taken for the same
+ * stack. Each page between is verified, so this bounds the work of one read. */
+#define REACH_PAGES 64
+
+_Atomic(bool) unwind_no_syscalls;
+
+static bool system_calls_allowed(void)
+{
+    return !atomic_load_explicit(&unwind_no_syscalls, memory_order_relaxed);
+}
+
+bool memory_is_readable(uintptr_t address)
+{
+    if (!system_calls_allowed())
+        return false;
+    /* rt_sigprocmask copies the new set in before it looks at `how`: EFAULT for
+     * memory that can't be read, EINVAL for our impossible `how` otherwise. */
+    return sys_call4(SYS_rt_sigprocmask, -1, address, 0, 8) == -EINVAL;
+}
+
+enum memory_copy memory_copy(void *to, uintptr_t from, size_t size)
+{
+    if (!system_calls_allowed())
+        return MEMORY_NO_WAY;
+    struct iovec local = {to, size};
+    struct iovec remote = {(void *)from, size};
+    long copied =
+        sys_call6(SYS_process_vm_readv, sys_getpid(), (long)&local, 1, (long)&remote, 1, 0);
+    if (copied == (long)size)
+        return MEMORY_COPIED;
+    return copied == -EPERM || copied == -ENOSYS ? MEMORY_NO_WAY : MEMORY_UNREADABLE;
+}
+
+static void trust(struct memory *memory, uintptr_t low, uintptr_t high)
+{
+    memory->low = low;
+    memory->span = high - low - sizeof(uintptr_t);
+}
+
+static void trust_nothing(struct memory *memory)
+{
+    memory->low = UINTPTR_MAX;
+    memory->span = 0;
+}
+
+static bool on_known_stack(const struct memory *memory, uintptr_t sp)
+{
+    return sp >= memory->stack_low && sp < memory->stack_high &&
+           memory->stack_high - sp >= sizeof(uintptr_t);
+}
+
+static uintptr_t page_end(uintptr_t address)
+{
+    return (address | (PAGE - 1)) + 1;
+}
+
+static void adopt(struct memory *memory, uintptr_t sp, bool mapped)
+{
+    uintptr_t end = page_end(sp);
+    if (on_known_stack(memory, sp))
+        trust(memory, sp, memory->stack_high);
+    else if (end - sp >= sizeof(uintptr_t) && (mapped || memory_is_readable(sp)))
+        trust(memory, sp, end);
+    else
+        trust_nothing(memory);
+}
+
+void memory_init(struct memory *memory, uintptr_t stack_low, uintptr_t stack_high, uintptr_t sp,
+                 bool running)
+{
+    memory->stack_low = stack_low;
+    memory->stack_high = stack_high;
+    adopt(memory, sp, running);
+}
+
+void memory_adopt(struct memory *memory, uintptr_t sp)
+{
+    if (sp - memory->low > memory->span)
+        adopt(memory, sp, false);
+}
+
+/* Makes the trusted region reach over the word at `address`, above it, if every page between is
+ * readable. */
+static bool extend(struct memory *memory, uintptr_t address)
+{
+    uintptr_t high = memory->low + memory->span + sizeof(uintptr_t);
+    uintptr_t last = address + sizeof(uintptr_t) - 1;
+    if (memory->low == UINTPTR_MAX || address < memory->low || last < address ||
+        last - high >= (uintptr_t)REACH_PAGES * PAGE)
+        return false;
+    while (high <= last) {
+        if (high % PAGE != 0 || !memory_is_readable(high))
+            return false;
+        high += PAGE;
+        memory->span += PAGE;
+    }
+    return true;
+}
+
+bool memory_read_unknown(struct memory *memory, uintptr_t address, uintptr_t *value)
+{
+    bool at_stack_end = memory->low + memory->span + sizeof(uintptr_t) == memory->stack_high;
+    if (!at_stack_end && extend(memory, address)) {
+        __builtin_memcpy(value, (const void *)address, sizeof *value);
+        return true;
+    }
+    switch (memory_copy(value, address, sizeof *value)) {
+    case MEMORY_COPIED:
+        return true;
+    case MEMORY_UNREADABLE:
+        return false;
+    default:
+        break;
+    }
+    if (!memory_is_readable(address)) /* looks at a whole word */
+        return false;
+    __builtin_memcpy(value, (const void *)address, sizeof *value);
+    return true;
+}

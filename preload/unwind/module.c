@@ -1,0 +1,396 @@
+#include "unwind/module.h"
+
+#include "runtime/sys.h"
+#include "unwind/module_table.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+/* Entries and paths: 4096 modules of 250 bytes and a path each. In .bss, so
+ * private, zeroed, copied by fork, and there before any constructor has run. */
+#define ARENA_SIZE (2u << 20)
+static char arena[ARENA_SIZE] __attribute__((aligned(16)));
+static _Atomic(size_t) arena_used;
+
+/* Append-only. A slot goes from NULL to a finished entry by one compare and
+ * swap; `count` follows. Whoever finds a slot taken and count behind moves
+ * count on, so nobody waits for anybody, be it a thread that was interrupted,
+ * or one that fork left behind. */
+static _Atomic(struct module_entry *) entries[MODULE_MAX];
+static _Atomic(unsigned) count = 1;
+static _Atomic(unsigned) generation;
+
+_Atomic(uint8_t) module_states[MODULE_MAX];
+_Atomic(unsigned) module_unloading;
+
+/* Threads that read tables of modules that dlclose might take. */
+static _Atomic(unsigned) readers;
+
+static void (*_Atomic sink)(unsigned, const struct module *);
+static _Atomic(unsigned) sink_number;
+
+/* The objects loaded at the start. Programs with more treat the rest as if they
+ * could be unloaded, which costs them a look-up. */
+#define INITIAL_MAX 1024
+static const void *initial_maps[INITIAL_MAX];
+static unsigned initial_count;
+
+static uintptr_t vdso_start, vdso_limit;
+
+#if __GLIBC_PREREQ(2, 35)
+extern int _dl_find_object(void *, struct dl_find_object *) __attribute__((weak));
+#else
+struct dl_find_object {
+    unsigned long long flags;
+    void *dlfo_map_start, *dlfo_map_end;
+    struct link_map *dlfo_link_map;
+    void *dlfo_eh_frame;
+    unsigned long long reserved[7];
+};
+extern int _dl_find_object(void *, struct dl_find_object *) __attribute__((weak));
+#endif
+
+static void *arena_allocate(size_t size)
+{
+    size_t aligned = (size + 15) & ~(size_t)15;
+    size_t at = atomic_fetch_add(&arena_used, aligned);
+    return at + aligned <= ARENA_SIZE ? arena + at : NULL;
+}
+
+const struct module_entry *module_entry_get(unsigned index)
+{
+    return index > 0 && index < atomic_load(&count) ? atomic_load(&entries[index]) : NULL;
+}
+
+const struct module *module_get(unsigned index)
+{
+    const struct module_entry *entry = module_entry_get(index);
+    return entry ? &entry->module : NULL;
+}
+
+unsigned module_count(void)
+{
+    return atomic_load(&count);
+}
+
+unsigned module_generation(void)
+{
+    return atomic_load(&generation);
+}
+
+unsigned module_table_version(void)
+{
+    /* Both only grow, so the sum changes with either. */
+    return atomic_load(&generation) + atomic_load(&count);
+}
+
+static void announce(unsigned index, struct module_entry *entry)
+{
+    unsigned number = atomic_load(&sink_number);
+    void (*to)(unsigned, const struct module *) = atomic_load(&sink);
+    if (to && atomic_exchange(&entry->announced, number) != number)
+        to(index, &entry->module);
+}
+
+void module_set_sink(void (*to)(unsigned index, const struct module *module))
+{
+    atomic_store(&sink, to);
+    atomic_fetch_add(&sink_number, 1);
+    for (unsigned i = 1; i < atomic_load(&count); i++)
+        announce(i, atomic_load(&entries[i]));
+}
+
+static bool same_module(const struct module_entry *a, const struct module_entry *b)
+{
+    return a->link_map == b->link_map && a->object_start == b->object_start &&
+           a->module.start == b->module.start;
+}
+
+/* Slot `index` holds an entry: let count say so. */
+static void settle(unsigned index, const struct module_entry *entry)
+{
+    uint8_t unset = MODULE_PERMANENT;
+    if (!entry->permanent)
+        atomic_compare_exchange_strong(&module_states[index], &unset, MODULE_TRANSIENT);
+    atomic_compare_exchange_strong(&count, &index, index + 1);
+}
+
+/* The index of a finished entry, or of the same module if another was faster; 0: full. */
+static unsigned publish(struct module_entry *entry)
+{
+    for (unsigned i = 1; i < MODULE_MAX; i++) {
+        struct module_entry *found = NULL;
+        if (i >= atomic_load(&count) &&
+            atomic_compare_exchange_strong(&entries[i], &found, entry)) {
+            settle(i, entry);
+            announce(i, entry);
+            return i;
+        }
+        found = atomic_load(&entries[i]);
+        settle(i, found);
+        if (same_module(found, entry) && atomic_load(&module_states[i]) != MODULE_GONE)
+            return i;
+    }
+    return 0;
+}
+
+static unsigned search(uintptr_t pc)
+{
+    for (unsigned i = atomic_load(&count) - 1; i > 0; i--) {
+        const struct module *module = &atomic_load(&entries[i])->module;
+        if (pc >= module->start && pc < module->limit &&
+            atomic_load(&module_states[i]) != MODULE_GONE)
+            return i;
+    }
+    return 0;
+}
+
+static bool find_object(uintptr_t pc, struct object *object)
+{
+    struct dl_find_object found;
+    struct link_map map;
+    if (pc >= vdso_start && pc < vdso_limit) {
+        *object =
+            (struct object){.map_start = vdso_start, .map_limit = vdso_limit, .name = "[vdso]"};
+        return true;
+    }
+    if (!_dl_find_object || _dl_find_object((void *)pc, &found) != 0)
+        return false;
+    /* The link map may be freed under us by a dlclose in another thread. */
+    if (!module_copy(&map, (uintptr_t)found.dlfo_link_map, sizeof map))
+        return false;
+    *object = (struct object){
+        .map_start = (uintptr_t)found.dlfo_map_start,
+        .map_limit = (uintptr_t)found.dlfo_map_end,
+        .bias = map.l_addr,
+        .link_map = found.dlfo_link_map,
+        .eh_frame_hdr = (uintptr_t)found.dlfo_eh_frame,
+        .name = map.l_name,
+        .is_first = map.l_prev == NULL,
+    };
+    return true;
+}
+
+/* Is the load that this module belongs to still where it was? */
+static bool still_there(const struct module_entry *entry)
+{
+    struct dl_find_object found;
+    return _dl_find_object && _dl_find_object((void *)entry->module.start, &found) == 0 &&
+           found.dlfo_link_map == entry->link_map &&
+           (uintptr_t)found.dlfo_map_start == entry->object_start &&
+           found.dlfo_eh_frame == entry->module.eh_frame_hdr;
+}
+
+static void mark_gone(unsigned index, struct module_entry *entry)
+{
+    uint8_t live = MODULE_TRANSIENT;
+    if (atomic_compare_exchange_strong(&module_states[index], &live, MODULE_GONE)) {
+        atomic_store(&entry->module.unloaded, true);
+        atomic_fetch_add(&generation, 1);
+    }
+}
+
+static bool is_initial(const void *link_map)
+{
+    for (unsigned i = 0; i < initial_count; i++)
+        if (initial_maps[i] == link_map)
+            return true;
+    return false;
+}
+
+/* Gives back the end of the last allocation, if nobody has allocated since. */
+static void arena_trim(size_t end, size_t size)
+{
+    atomic_compare_exchange_strong(&arena_used, &end, end - (size & ~(size_t)15));
+}
+
+/* An entry of its own, with its path after it (not on the stack: handlers come here). */
+static struct module_entry *keep(const struct module_entry *described, const struct object *object)
+{
+    const size_t size = sizeof *described + MODULE_PATH_MAX;
+    struct module_entry *entry = arena_allocate(size);
+    if (!entry)
+        return NULL;
+    memcpy(entry, described, sizeof *entry);
+    char *path = (char *)(entry + 1);
+    size_t length = module_path(object, described->module.is_main, path);
+    path[length] = '\0';
+    entry->module.path = path;
+    arena_trim((size_t)((char *)entry - arena) + ((size + 15) & ~(size_t)15),
+               MODULE_PATH_MAX - length - 1);
+    return entry;
+}
+
+/* The loader names every object but the program. */
+static bool is_nameless(const struct object *object)
+{
+    char first;
+    return object->name && module_copy(&first, (uintptr_t)object->name, 1) && first == '\0';
+}
+
+static unsigned enter(const struct object *object, uintptr_t pc)
+{
+    struct module_entry described;
+    memset(&described, 0, sizeof described);
+    if (!module_describe(object, pc, &described))
+        return 0;
+    uintptr_t own = (uintptr_t)&module_find;
+    described.link_map = object->link_map;
+    described.object_start = object->map_start;
+    described.permanent = !object->link_map || is_initial(object->link_map);
+    described.module.is_vdso = !object->link_map;
+    described.module.is_main = object->is_first && is_nameless(object);
+    described.module.is_self =
+        !described.module.is_main && own >= described.module.start && own < described.module.limit;
+    struct module_entry *entry = keep(&described, object);
+    return entry ? publish(entry) : 0;
+}
+
+unsigned module_find(uintptr_t pc)
+{
+    struct object object;
+    unsigned index = search(pc);
+    if (index) {
+        struct module_entry *entry = atomic_load(&entries[index]);
+        announce(index, entry);
+        if (entry->permanent || !_dl_find_object || still_there(entry))
+            return index;
+        /* Unloaded by a way that isn't our dlclose hook: the C library's own. */
+        mark_gone(index, entry);
+    }
+    if (!find_object(pc, &object))
+        return 0;
+    return enter(&object, pc);
+}
+
+bool module_read_begin(const struct module_entry *entry)
+{
+    if (entry->permanent)
+        return true;
+    atomic_fetch_add(&readers, 1);
+    if (atomic_load(&module_unloading) == 0)
+        return true;
+    atomic_fetch_sub(&readers, 1);
+    return false;
+}
+
+void module_read_end(const struct module_entry *entry)
+{
+    if (!entry->permanent)
+        atomic_fetch_sub(&readers, 1);
+}
+
+/* A reader takes microseconds, unless it is descheduled or, against all rules,
+ * left by longjmp: then the wait ends here, and the reader count is off by one
+ * until the next fork. */
+#define READER_WAIT_NS 20000000u
+
+void module_before_unload(void)
+{
+    atomic_fetch_add(&module_unloading, 1);
+    if (atomic_load(&readers) == 0)
+        return;
+    uint64_t begin = sys_clock_ns(CLOCK_MONOTONIC);
+    while (atomic_load(&readers) != 0 && sys_clock_ns(CLOCK_MONOTONIC) - begin < READER_WAIT_NS)
+        sys_call0(SYS_sched_yield);
+}
+
+void module_after_unload(void)
+{
+    if (!_dl_find_object)
+        module_refresh();
+    for (unsigned i = 1; _dl_find_object && i < atomic_load(&count); i++) {
+        struct module_entry *entry = atomic_load(&entries[i]);
+        if (atomic_load(&module_states[i]) == MODULE_TRANSIENT && !still_there(entry))
+            mark_gone(i, entry);
+    }
+    unsigned under_way = atomic_load(&module_unloading);
+    while (under_way > 0 &&
+           !atomic_compare_exchange_weak(&module_unloading, &under_way, under_way - 1))
+        ;
+}
+
+void module_after_fork_child(void)
+{
+    /* Their threads aren't here. */
+    atomic_store(&readers, 0);
+    atomic_store(&module_unloading, 0);
+}
+
+/* Which modules a refresh has met. */
+struct refresh {
+    uint8_t met[MODULE_MAX];
+    bool first;
+};
+
+static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct refresh *refresh = data;
+    struct object object = {
+        .bias = info->dlpi_addr,
+        .link_map = info->dlpi_phdr, /* as good a name for this load */
+        .name = info->dlpi_name,
+        .program_headers = (uintptr_t)info->dlpi_phdr,
+        .program_header_count = info->dlpi_phnum,
+        .is_first = refresh->first,
+    };
+    if (refresh->first && initial_count == 0)
+        initial_maps[initial_count++] = object.link_map;
+    refresh->first = false;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t pc = info->dlpi_addr + header->p_vaddr;
+        if (header->p_type != PT_LOAD || !(header->p_flags & PF_X))
+            continue;
+        object.map_start = pc;
+        unsigned index = search(pc);
+        if (!index || atomic_load(&entries[index])->link_map != object.link_map)
+            index = enter(&object, pc);
+        refresh->met[index] = 1;
+    }
+    return 0;
+}
+
+void module_refresh(void)
+{
+    static struct refresh refresh; /* dl_iterate_phdr's lock protects it */
+    if (_dl_find_object)
+        return;
+    memset(&refresh, 0, sizeof refresh);
+    refresh.first = true;
+    dl_iterate_phdr(refresh_object, &refresh);
+    for (unsigned i = 1; i < atomic_load(&count); i++)
+        if (!refresh.met[i] && atomic_load(&module_states[i]) == MODULE_TRANSIENT)
+            mark_gone(i, atomic_load(&entries[i]));
+}
+
+static void remember_initial(void)
+{
+    struct dl_find_object found;
+    if (!_dl_find_object || _dl_find_object((void *)getauxval(AT_ENTRY), &found) != 0)
+        return;
+    struct link_map *map = found.dlfo_link_map;
+    while (map->l_prev)
+        map = map->l_prev;
+    for (; map && initial_count < INITIAL_MAX; map = map->l_next)
+        initial_maps[initial_count++] = map;
+}
+
+void module_init(void)
+{
+    module_path_init();
+    if (initial_count == 0)
+        remember_initial();
+    const ElfW(Ehdr) *vdso = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);
+    if (vdso) {
+        const ElfW(Phdr) *headers = (const ElfW(Phdr) *)((uintptr_t)vdso + vdso->e_phoff);
+        vdso_start = (uintptr_t)vdso;
+        for (unsigned i = 0; i < vdso->e_phnum; i++)
+            if (headers[i].p_type == PT_LOAD)
+                vdso_limit = vdso_start + headers[i].p_offset + headers[i].p_memsz;
+    }
+    module_refresh();
+}

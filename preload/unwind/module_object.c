@@ -1,0 +1,239 @@
+/* What an object's own headers, and its name, say of it. */
+#include "runtime/sys.h"
+#include "unwind/memory.h"
+#include "unwind/module_table.h"
+#include "unwind/unwind.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#define PAGE 4096u
+#define HEADERS_MAX 256 /* program headers looked at; linkers make 7 to 15 */
+#define NOTES_MAX 64    /* notes looked at in a segment; linkers make one or two */
+
+static char main_path[MODULE_PATH_MAX];
+static size_t main_path_length;
+
+bool module_copy(void *to, uintptr_t from, size_t size)
+{
+    switch (memory_copy(to, from, size)) {
+    case MEMORY_COPIED:
+        return true;
+    case MEMORY_UNREADABLE:
+        return false;
+    default:
+        break;
+    }
+    /* No system calls: as long as nothing is being unloaded it is there. */
+    if (atomic_load(&module_unloading) != 0)
+        return false;
+    memcpy(to, (const void *)from, size);
+    return true;
+}
+
+/* Looks for NT_GNU_BUILD_ID in the notes of [at, limit). */
+static void read_build_id(uintptr_t at, uintptr_t limit, uintptr_t align, struct module *module)
+{
+    for (unsigned i = 0; i < NOTES_MAX && at < limit && limit - at >= 16; i++) {
+        struct {
+            ElfW(Nhdr) header;
+            char name[4];
+        } note;
+        if (!module_copy(&note, at, sizeof note))
+            return;
+        uintptr_t descriptor = at + 12 + ((note.header.n_namesz + align - 1) & ~(align - 1));
+        uintptr_t next = descriptor + ((note.header.n_descsz + align - 1) & ~(align - 1));
+        if (note.header.n_namesz > limit - at || note.header.n_descsz > limit - at ||
+            next > limit + align)
+            return;
+        if (note.header.n_type == NT_GNU_BUILD_ID && note.header.n_namesz == 4 &&
+            memcmp(note.name, "GNU", 4) == 0 && note.header.n_descsz <= MODULE_BUILD_ID_MAX) {
+            if (module_copy(module->build_id, descriptor, note.header.n_descsz))
+                module->build_id_size = (uint8_t)note.header.n_descsz;
+            return;
+        }
+        at = next;
+    }
+}
+
+/* Finds the program headers by the ELF header when they aren't known. */
+static bool find_headers(const struct object *object, uintptr_t *headers, unsigned *count)
+{
+    ElfW(Ehdr) elf;
+    *headers = object->program_headers;
+    *count = object->program_header_count;
+    if (*headers)
+        return true;
+    if (module_copy(&elf, object->map_start, sizeof elf) &&
+        memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0 && elf.e_phentsize == sizeof(ElfW(Phdr))) {
+        *headers = object->map_start + elf.e_phoff;
+        *count = elf.e_phnum;
+        return true;
+    }
+    /* A program linked so that its first segment lacks the header. */
+    uintptr_t own = getauxval(AT_PHDR);
+    if (own < object->map_start || own >= object->map_limit)
+        return false;
+    *headers = own;
+    *count = (unsigned)getauxval(AT_PHNUM);
+    return true;
+}
+
+static void take_segment(const ElfW(Phdr) * header, uintptr_t bias, struct module *module)
+{
+    uintptr_t start = bias + header->p_vaddr;
+    uintptr_t limit = start + header->p_memsz;
+    module->start = start & ~(uintptr_t)(PAGE - 1);
+    module->limit = (limit + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    module->file_offset = header->p_offset & ~(uint64_t)(PAGE - 1);
+}
+
+static bool holds(const ElfW(Phdr) * header, uintptr_t bias, uintptr_t address)
+{
+    return header->p_type == PT_LOAD && address - bias >= header->p_vaddr &&
+           address - bias - header->p_vaddr < header->p_memsz;
+}
+
+/* The vDSO is linked at 0 or elsewhere; its bias is told by its first segment. */
+static bool find_bias(const struct object *object, uintptr_t headers, unsigned count,
+                      uintptr_t *bias)
+{
+    ElfW(Phdr) header;
+    *bias = object->bias;
+    if (object->link_map)
+        return true;
+    for (unsigned i = 0; i < count; i++) {
+        if (!module_copy(&header, headers + i * sizeof header, sizeof header))
+            return false;
+        if (header.p_type == PT_LOAD) {
+            *bias = object->map_start + header.p_offset - header.p_vaddr;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool module_describe(const struct object *object, uintptr_t pc, struct module_entry *entry)
+{
+    struct module *module = &entry->module;
+    uintptr_t headers, bias, tables = object->eh_frame_hdr;
+    unsigned count;
+    ElfW(Phdr) header;
+    if (!find_headers(object, &headers, &count) || count > HEADERS_MAX ||
+        !find_bias(object, headers, count, &bias))
+        return false;
+    module->bias = bias;
+    for (unsigned i = 0; i < count; i++) {
+        if (!module_copy(&header, headers + i * sizeof header, sizeof header))
+            return false;
+        uintptr_t address = bias + header.p_vaddr;
+        uintptr_t page = address & ~(uintptr_t)(PAGE - 1);
+        if (header.p_type == PT_LOAD && (header.p_flags & PF_X) && pc >= page &&
+            pc < ((address + header.p_memsz + PAGE - 1) & ~(uintptr_t)(PAGE - 1)))
+            take_segment(&header, bias, module);
+        else if (header.p_type == PT_NOTE && module->build_id_size == 0)
+            read_build_id(address, address + header.p_memsz, header.p_align == 8 ? 8 : 4, module);
+        else if (header.p_type == PT_GNU_EH_FRAME && tables == 0)
+            tables = address;
+    }
+    for (unsigned i = 0; tables && i < count; i++) {
+        if (!module_copy(&header, headers + i * sizeof header, sizeof header))
+            return false;
+        if (holds(&header, bias, tables) && (header.p_flags & PF_R)) {
+            /* Past p_filesz lies .bss, perhaps without pages: no tables there. */
+            entry->cfi_low = bias + header.p_vaddr;
+            entry->cfi_high = entry->cfi_low + header.p_filesz;
+            module->eh_frame_hdr = (const void *)tables;
+        }
+    }
+    return module->limit != 0;
+}
+
+/* A string of the loader's into to[0..room), with its NUL; its length, or 0. */
+static size_t copy_string(uintptr_t from, char *to, size_t room)
+{
+    size_t length = 0;
+    while (from != 0 && length < room) {
+        /* Not over the end of a page: the next one need not be there. */
+        size_t piece = PAGE - ((from + length) & (PAGE - 1));
+        if (piece > room - length)
+            piece = room - length;
+        if (piece > 64)
+            piece = 64;
+        if (!module_copy(to + length, from + length, piece))
+            return 0;
+        const char *end = memchr(to + length, '\0', piece);
+        if (end)
+            return (size_t)(end - to);
+        length += piece;
+    }
+    return 0;
+}
+
+/* A name of the loader's, made absolute by the working directory: what it was
+ * when the object was loaded, unless the program has moved since. */
+static size_t copy_absolute(uintptr_t name, char path[MODULE_PATH_MAX])
+{
+    char first[2];
+    size_t prefix = 0;
+    if (name == 0 || !module_copy(first, name, 1) || first[0] == '\0')
+        return 0;
+    if (first[0] != '/') {
+        if (atomic_load(&unwind_no_syscalls))
+            return 0;
+        long size = sys_call2(SYS_getcwd, path, MODULE_PATH_MAX); /* counts the NUL */
+        if (size <= 1 || path[0] != '/' || size >= MODULE_PATH_MAX)
+            return 0;
+        prefix = (size_t)size;
+        path[prefix - 1] = '/';
+        if (first[0] == '.' && module_copy(first, name, 2) && first[1] == '/')
+            name += 2;
+    }
+    size_t length = copy_string(name, path + prefix, MODULE_PATH_MAX - prefix);
+    return length ? prefix + length : 0;
+}
+
+size_t module_path(const struct object *object, bool is_main, char path[MODULE_PATH_MAX])
+{
+    if (!object->link_map) {
+        memcpy(path, object->name, strlen(object->name) + 1);
+        return strlen(object->name);
+    }
+    if (is_main && main_path_length > 0) {
+        memcpy(path, main_path, main_path_length + 1);
+        return main_path_length;
+    }
+    return copy_absolute((uintptr_t)object->name, path);
+}
+
+/* What the program was started as, when /proc can't tell or tells the loader's
+ * name (ld.so PROGRAM: then the kernel gave the program no interpreter). */
+static void main_path_from_arguments(void)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    if (getauxval(AT_BASE) == 0 && program_invocation_name && program_invocation_name[0] != '\0')
+        name = program_invocation_name;
+    main_path_length = copy_absolute((uintptr_t)name, main_path);
+}
+
+void module_path_init(void)
+{
+    static const char deleted[] = " (deleted)";
+    const size_t suffix = sizeof deleted - 1;
+    long size = getauxval(AT_BASE) == 0 ? -ENOENT
+                                        : sys_call4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe",
+                                                    main_path, sizeof main_path - 1);
+    if (size <= 0 || main_path[0] != '/') {
+        main_path_from_arguments();
+        return;
+    }
+    main_path_length = (size_t)size;
+    if (main_path_length > suffix &&
+        memcmp(main_path + main_path_length - suffix, deleted, suffix) == 0)
+        main_path_length -= suffix;
+    main_path[main_path_length] = '\0';
+}
