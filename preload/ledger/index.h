@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of a section whose levels hold at least `entries`, at half fill. */
+/* Bytes of a section whose levels hold `entries` before one finds no place. */
 uint64_t index_size(uint64_t entries);
 
 /* Is the entry that `reference` names the one looked for? */
