@@ -39,11 +39,8 @@ EXPORT void *malloc(size_t size)
 
 EXPORT void free(void *block)
 {
-    if (may_be_followed(block)) {
-        heap_free(block);
-        if (!block || boot_owns(block) || !real.free)
-            return;
-    }
+    if (may_be_followed(block) && heap_free(block))
+        return;
     real.free(block);
 }
 

@@ -37,9 +37,9 @@
 
 /* What a site counts: the meaning of its key and of its counter's fields. */
 enum ledger_kind {
-    LEDGER_KIND_VOID = 0,         /* not filled */
-    LEDGER_KIND_HEAP = 1,         /* key: bytes requested; count: allocated, value: freed (objects) */
-    LEDGER_KIND_CPU = 2,          /* key: thread index; count: samples, value: ns */
+    LEDGER_KIND_VOID = 0, /* not filled */
+    LEDGER_KIND_HEAP = 1, /* key: bytes requested; count: allocated, value: freed (objects) */
+    LEDGER_KIND_CPU = 2,  /* key: thread index; count: samples, value: ns */
     LEDGER_KIND_THREADCREATE = 3, /* key: 0; count: threads created */
     LEDGER_KIND_BLOCK = 4,        /* key: lock class; count: 1/65536 events, value: ns waited */
     LEDGER_KIND_MUTEX = 5,        /* as block, charged to the unlocker's stack */
@@ -68,7 +68,7 @@ struct ledger_section {
 struct ledger_site {
     uint64_t hash; /* of kind, key and frames: what the index is keyed by */
     uint64_t key;
-    uint32_t stack; /* reference into LEDGER_STACKS */
+    uint32_t stack;         /* reference into LEDGER_STACKS */
     _Atomic(uint32_t) kind; /* enum ledger_kind; stored last */
 };
 
@@ -96,13 +96,13 @@ struct ledger_module {
 };
 
 struct ledger_thread {
-    uint64_t start_ns;            /* CLOCK_REALTIME */
-    _Atomic(uint64_t) end_ns;     /* 0 = alive */
-    _Atomic(uint64_t) cpu_ns;     /* its CPU clock when last sampled */
-    _Atomic(uint32_t) walk;       /* the walk request (header) it answered last */
-    _Atomic(uint32_t) walk_stack; /* stack reference */
-    uint32_t creator;             /* stack reference of who created it; 0 = unknown */
-    _Atomic(uint32_t) tid;        /* stored last: 0 = not filled */
+    uint64_t start_ns;             /* CLOCK_REALTIME */
+    _Atomic(uint64_t) end_ns;      /* 0 = alive */
+    _Atomic(uint64_t) cpu_ns;      /* its CPU clock when last sampled */
+    _Atomic(uint32_t) walk;        /* the walk request (header) it answered last */
+    _Atomic(uint32_t) walk_stack;  /* stack reference */
+    uint32_t creator;              /* stack reference of who created it; 0 = unknown */
+    _Atomic(uint32_t) tid;         /* stored last: 0 = not filled */
     char name[LEDGER_THREAD_NAME]; /* may be renewed while it is read */
 };
 
@@ -151,17 +151,17 @@ struct ledger_header {
     _Atomic(uint64_t) magic; /* stored last at creation */
     uint32_t version;
     uint32_t planes;
-    uint64_t size; /* of the file, bytes */
-    uint32_t pid, ppid; /* as the process itself sees them */
-    uint64_t start_ns;      /* CLOCK_REALTIME of the ledger's creation: the profiles' start */
-    uint64_t start_mono_ns; /* CLOCK_MONOTONIC of the same moment */
-    uint64_t heap_rate;     /* mean bytes between samples; 1 = exact, 0 = off */
-    uint64_t cpu_period_ns; /* 0 = off */
-    uint64_t block_rate_ns; /* 0 = off */
+    uint64_t size;           /* of the file, bytes */
+    uint32_t pid, ppid;      /* as the process itself sees them */
+    uint64_t start_ns;       /* CLOCK_REALTIME of the ledger's creation: the profiles' start */
+    uint64_t start_mono_ns;  /* CLOCK_MONOTONIC of the same moment */
+    uint64_t heap_rate;      /* mean bytes between samples; 1 = exact, 0 = off */
+    uint64_t cpu_period_ns;  /* 0 = off */
+    uint64_t block_rate_ns;  /* 0 = off */
     uint64_t mutex_fraction; /* 1 in so many contended unlocks; 0 = off */
-    uint32_t exe;     /* string reference: absolute path */
-    uint32_t cmdline; /* string reference: the arguments, each with its NUL */
-    uint64_t max_memory;              /* what total_reserved may come to, bytes */
+    uint32_t exe;            /* string reference: absolute path */
+    uint32_t cmdline;        /* string reference: the arguments, each with its NUL */
+    uint64_t max_memory;     /* what total_reserved may come to, bytes */
     _Atomic(uint64_t) total_reserved; /* over all sections, bytes */
 
     _Alignas(64) _Atomic(int64_t) heap_inuse; /* bytes, weighted */

@@ -17,13 +17,13 @@
 #include <stdint.h>
 
 /* The ledger in force, or NULL. Immutable between ledger_create and ledger_drop. */
-extern struct ledger_header *ledger;
+extern struct ledger_header *ledger __attribute__((visibility("hidden")));
 
 struct ledger_settings {
     uint64_t max_memory; /* bytes */
     uint64_t heap_rate, cpu_period_ns, block_rate_ns, mutex_fraction;
-    unsigned planes;    /* 1..LEDGER_PLANES_MAX */
-    const char *exe;    /* absolute path */
+    unsigned planes;     /* 1..LEDGER_PLANES_MAX */
+    const char *exe;     /* absolute path */
     const char *cmdline; /* cmdline_size bytes, arguments with their NULs */
     size_t cmdline_size;
 };

@@ -1,9 +1,9 @@
 #include "ledger/memory.h"
 #include "runtime/sys.h"
 
-#define MEMORY_CHUNK UINT64_C(65536)    /* a system call for each so many bytes of growth */
+#define MEMORY_CHUNK UINT64_C(65536)      /* a system call for each so many bytes of growth */
 #define MEMORY_CHUNK_SMALL UINT64_C(8192) /* counters: sixteen planes, most of them little used */
-#define MADV_POPULATE_WRITE_NR 23       /* madvise(2), Linux 5.14; absent from older headers */
+#define MADV_POPULATE_WRITE_NR 23         /* madvise(2), Linux 5.14; absent from older headers */
 
 _Atomic(bool) memory_no_syscalls;
 

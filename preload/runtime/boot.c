@@ -2,29 +2,25 @@
 
 #include <stdatomic.h>
 
-_Alignas(64) unsigned char boot_memory[BOOT_SIZE];
-static _Atomic(size_t) boot_used;
+_Alignas(BOOT_PAGE) unsigned char boot_memory[BOOT_PAGES * BOOT_PAGE];
+static size_t boot_sizes[BOOT_PAGES]; /* of the block that starts in the page */
+static _Atomic(size_t) pages_used;
 
-void *boot_alloc(size_t size, size_t alignment)
+void *boot_alloc(size_t size)
 {
-    if (alignment < 16)
-        alignment = 16;
-    if (size > BOOT_SIZE || alignment > BOOT_SIZE)
+    if (size > sizeof boot_memory)
         return NULL;
-    size_t old = atomic_load_explicit(&boot_used, memory_order_relaxed);
-    size_t start, end;
+    size_t pages = size ? (size + BOOT_PAGE - 1) / BOOT_PAGE : 1;
+    size_t first = atomic_load_explicit(&pages_used, memory_order_relaxed);
     do {
-        /* the block's size stands in the word before it */
-        start = (old + sizeof(size_t) + alignment - 1) & ~(alignment - 1);
-        end = start + size;
-        if (end > BOOT_SIZE)
+        if (first + pages > BOOT_PAGES)
             return NULL;
-    } while (!atomic_compare_exchange_weak(&boot_used, &old, end));
-    ((size_t *)(void *)(boot_memory + start))[-1] = size;
-    return boot_memory + start;
+    } while (!atomic_compare_exchange_weak(&pages_used, &first, first + pages));
+    boot_sizes[first] = size;
+    return boot_memory + first * BOOT_PAGE;
 }
 
 size_t boot_size(const void *block)
 {
-    return ((const size_t *)block)[-1];
+    return boot_sizes[((uintptr_t)block - (uintptr_t)boot_memory) / BOOT_PAGE];
 }

@@ -1,8 +1,9 @@
 /*
  * Memory for the moment in which the real allocator isn't known yet: dlsym may
- * call calloc or malloc while it looks the real ones up. A small static buffer;
- * its blocks may be freed, reallocated and measured at any later time, which
- * the hooks ask about first.
+ * call calloc or malloc while it looks the real ones up. A static buffer of a
+ * few pages; its blocks may be freed, reallocated and measured at any later
+ * time. Each starts on a page boundary, where the hooks' fast path looks twice
+ * (sample/heap.h, HEAP_MASK_PLACED), so that asking costs nothing elsewhere.
  *
  * Context: hooks; lock-free.
  */
@@ -13,17 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOOT_SIZE 16384 /* glibc's dlsym asks for under 1 KiB; other loaders' for a few */
+#define BOOT_PAGE 4096
+#define BOOT_PAGES 32 /* glibc's dlsym asks for nothing or one small block; others for a few */
 
-extern unsigned char boot_memory[BOOT_SIZE];
+extern unsigned char boot_memory[BOOT_PAGES * BOOT_PAGE] __attribute__((visibility("hidden")));
 
 static inline bool boot_owns(const void *block)
 {
-    return (uintptr_t)block - (uintptr_t)boot_memory < BOOT_SIZE;
+    return (uintptr_t)block - (uintptr_t)boot_memory < sizeof boot_memory;
 }
 
-/* Zeroed memory, or NULL when the buffer is full. alignment: a power of two. */
-void *boot_alloc(size_t size, size_t alignment);
+/* Zeroed memory on a page boundary, or NULL when the buffer is full. */
+void *boot_alloc(size_t size);
 
 /* Bytes of a block of boot_alloc's. */
 size_t boot_size(const void *block);

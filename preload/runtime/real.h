@@ -21,7 +21,7 @@ struct real {
 #undef REAL_POINTER
 };
 
-extern struct real real;
+extern struct real real __attribute__((visibility("hidden")));
 
 /*
  * Fills `real`. Calls dlsym, which may allocate: while it runs the allocation

@@ -65,8 +65,8 @@ static void account_inuse(int64_t bytes)
         self->heap_pending = change;
         return;
     } else {
-        inuse = atomic_fetch_add_explicit(&ledger->heap_inuse, change, memory_order_relaxed) +
-                change;
+        inuse =
+            atomic_fetch_add_explicit(&ledger->heap_inuse, change, memory_order_relaxed) + change;
     }
     self->heap_pending = 0;
     int64_t peak = atomic_load_explicit(&ledger->heap_peak, memory_order_relaxed);
@@ -75,10 +75,10 @@ static void account_inuse(int64_t bytes)
     /* A lost race leaves a slightly lower peak, which the next change mends. */
     atomic_store_explicit(&ledger->heap_peak, inuse, memory_order_relaxed);
     if (__libc_single_threaded)
-        atomic_store_explicit(
-            &ledger->heap_peak_epoch,
-            atomic_load_explicit(&ledger->heap_peak_epoch, memory_order_relaxed) + 1,
-            memory_order_relaxed);
+        atomic_store_explicit(&ledger->heap_peak_epoch,
+                              atomic_load_explicit(&ledger->heap_peak_epoch, memory_order_relaxed) +
+                                  1,
+                              memory_order_relaxed);
     else
         atomic_fetch_add_explicit(&ledger->heap_peak_epoch, 1, memory_order_relaxed);
 }
@@ -152,8 +152,7 @@ static __attribute__((noinline)) void record(const void *block, size_t size)
     unsigned depth = unwind_here(&thread_self.stack, scratch.frames, scratch.max, &end);
     if (depth == 0)
         ledger_count(LEDGER_STAT_LOST_STACK, 1);
-    uint32_t site =
-        depth ? ledger_site(LEDGER_KIND_HEAP, size, scratch.frames, depth, end) : 0;
+    uint32_t site = depth ? ledger_site(LEDGER_KIND_HEAP, size, scratch.frames, depth, end) : 0;
     scratch_close(&scratch);
     struct ledger_counter *counter = site ? counter_open(site) : NULL;
     if (!counter)
@@ -210,7 +209,7 @@ static void *place(size_t size)
 void *heap_malloc(size_t size)
 {
     if (!begin())
-        return real.malloc ? real.malloc(size) : boot_alloc(size, 0);
+        return real.malloc ? real.malloc(size) : boot_alloc(size);
     return end(place(size), size);
 }
 
@@ -220,7 +219,7 @@ void *heap_calloc(size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &total))
         return real.calloc ? real.calloc(count, size) : NULL; /* fails, with its errno */
     if (!begin())
-        return real.calloc ? real.calloc(count, size) : boot_alloc(total, 0);
+        return real.calloc ? real.calloc(count, size) : boot_alloc(total);
     if (exact || total > PLACE_MAX) /* fresh pages are zero already: don't touch them */
         return end(real.calloc(count, size), total);
     void *block = place(total);
@@ -237,20 +236,18 @@ static size_t page_alignment(size_t alignment)
 void *heap_memalign(size_t alignment, size_t size)
 {
     if (!begin())
-        return real.memalign ? real.memalign(alignment, size) : boot_alloc(size, alignment);
+        return real.memalign ? real.memalign(alignment, size) : boot_alloc(size);
     return end(real.memalign(page_alignment(alignment), size), size);
 }
 
 void *heap_aligned_alloc(size_t alignment, size_t size)
 {
     if (!begin())
-        return real.aligned_alloc ? real.aligned_alloc(alignment, size)
-                                  : boot_alloc(size, alignment);
+        return real.aligned_alloc ? real.aligned_alloc(alignment, size) : boot_alloc(size);
     /* Some allocators want the size to be a multiple of the alignment: only
      * memalign takes the page with any size. */
-    void *block = exact || !real.memalign
-                      ? real.aligned_alloc(alignment, size)
-                      : real.memalign(page_alignment(alignment), size);
+    void *block = exact || !real.memalign ? real.aligned_alloc(alignment, size)
+                                          : real.memalign(page_alignment(alignment), size);
     return end(block, size);
 }
 
@@ -259,7 +256,7 @@ int heap_posix_memalign(void **block, size_t alignment, size_t size)
     if (!begin()) {
         if (real.posix_memalign)
             return real.posix_memalign(block, alignment, size);
-        *block = boot_alloc(size, alignment);
+        *block = boot_alloc(size);
         return *block ? 0 : ENOMEM;
     }
     /* An alignment that isn't a power of two and a multiple of a pointer's size
@@ -273,14 +270,14 @@ int heap_posix_memalign(void **block, size_t alignment, size_t size)
 void *heap_valloc(size_t size)
 {
     if (!begin())
-        return real.valloc ? real.valloc(size) : boot_alloc(size, PAGE);
+        return real.valloc ? real.valloc(size) : boot_alloc(size);
     return end(real.valloc(size), size);
 }
 
 void *heap_pvalloc(size_t size)
 {
     if (!begin())
-        return real.pvalloc ? real.pvalloc(size) : boot_alloc(size, PAGE);
+        return real.pvalloc ? real.pvalloc(size) : boot_alloc(size);
     return end(real.pvalloc(size), size);
 }
 
@@ -298,7 +295,7 @@ static void *place_copy(void *block, size_t size)
 
 static void *boot_move(void *block, size_t size)
 {
-    void *copy = real.malloc ? heap_malloc(size) : boot_alloc(size, 0);
+    void *copy = real.malloc ? heap_malloc(size) : boot_alloc(size);
     size_t old = boot_size(block);
     return copy ? memcpy(copy, block, old < size ? old : size) : NULL;
 }
@@ -309,10 +306,10 @@ void *heap_realloc(void *block, size_t size)
         return boot_move(block, size);
     bool sampled = begin();
     if (!sampled && !recorder_enter())
-        return real.realloc ? real.realloc(block, size) : boot_alloc(size, 0);
+        return real.realloc ? real.realloc(block, size) : boot_alloc(size);
     /* Out of the table before the real call: once that has moved the block,
      * another thread may be given its old address. */
-    uint32_t site = block && ledger ? unfollow(block) : 0;
+    uint32_t site = live_holds(block) ? unfollow(block) : 0;
     bool copy = sampled && !exact && size > 0 && size <= PLACE_MAX && real.malloc_usable_size;
     void *moved = copy ? place_copy(block, size) : real.realloc(block, size);
     bool kept = !moved && size > 0; /* failed: the block is where it was (realloc(3)) */
@@ -326,12 +323,21 @@ void *heap_realloc(void *block, size_t size)
     return moved;
 }
 
-void heap_free(void *block)
+/* Apart, so that the frequent miss saves no registers. */
+static __attribute__((noinline)) void free_followed(void *block)
 {
-    if (!block || boot_owns(block) || !recorder_enter())
+    if (!recorder_enter())
         return;
-    uint32_t site = ledger ? unfollow(block) : 0;
+    uint32_t site = unfollow(block);
     if (site)
         record_free(site, block);
     recorder_leave();
+}
+
+bool heap_free(void *block)
+{
+    if (__builtin_expect(!live_holds(block), 1))
+        return !block || boot_owns(block) || !real.free;
+    free_followed(block);
+    return false;
 }

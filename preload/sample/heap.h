@@ -29,7 +29,7 @@
  *   ~0                none is (NULL passes the test, and is handled)
  */
 #define HEAP_MASK_PLACED ((uintptr_t)0xfef)
-extern uintptr_t heap_free_mask;
+extern uintptr_t heap_free_mask __attribute__((visibility("hidden")));
 
 /* Called by recorder_start: sets mask and mode by the configuration. */
 void heap_start(bool active);
@@ -45,10 +45,14 @@ void *heap_valloc(size_t size);
 void *heap_pvalloc(size_t size);
 
 /*
- * Before the real free of a block (or what stands for one): takes it out of the
- * live table. The block leaves the table first: once the real free has run, another thread
- * may be given the same address.
+ * Before the real free of a block that passes the mask: takes it out of the live
+ * table. The block leaves the table first: once the real free has run, another
+ * thread may be given the same address. True when there is nothing to free for
+ * real (NULL, boot memory).
+ *
+ * Mostly a miss, and a frequent one: a freed block on a page boundary is handed
+ * out again for ordinary requests, in a tight loop each time.
  */
-void heap_free(void *block);
+bool heap_free(void *block);
 
 #endif

@@ -17,8 +17,72 @@
 #ifndef LIBPROF_SAMPLE_LIVE_H
 #define LIBPROF_SAMPLE_LIVE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define LIVE_REGION_SHIFT 22     /* 4 MiB of address space share a leaf */
+#define LIVE_REGION_SLOTS 65536u /* regions known at once: 256 GiB of heap */
+#define LIVE_PROBES 64
+
+typedef _Atomic(uint32_t) live_entry;
+
+struct live_region {
+    _Atomic(uintptr_t) number; /* address >> LIVE_REGION_SHIFT; 0 = free. Set once. */
+    _Atomic(uintptr_t) leaf;   /* its entries; 0 = not made yet. Set once. */
+};
+
+/* All of it is wiped in a forked child. */
+struct live_table {
+    _Atomic(uint64_t) used; /* bytes of leaves */
+    struct live_region regions[LIVE_REGION_SLOTS];
+};
+
+/* NULL until the first insertion; the shift is set before. */
+extern _Atomic(struct live_table *) live_table __attribute__((visibility("hidden")));
+extern unsigned live_shift __attribute__((visibility("hidden")));
+
+/* Neighbouring regions take neighbouring slots; far heaps start elsewhere. */
+static inline uint32_t live_slot(uintptr_t number)
+{
+    return (uint32_t)(number ^ number >> 13) % LIVE_REGION_SLOTS;
+}
+
+static inline live_entry *live_entry_at(uintptr_t leaf, uintptr_t address)
+{
+    uintptr_t inside = address & (((uintptr_t)1 << LIVE_REGION_SHIFT) - 1);
+    return (live_entry *)leaf + (inside >> live_shift);
+}
+
+/* The entry for an address whose region is known, else NULL. */
+static inline live_entry *live_find(const void *block)
+{
+    struct live_table *table = atomic_load_explicit(&live_table, memory_order_acquire);
+    uintptr_t number = (uintptr_t)block >> LIVE_REGION_SHIFT;
+    if (!table)
+        return NULL;
+    uint32_t slot = live_slot(number);
+    for (unsigned probe = 0; probe < LIVE_PROBES; probe++) {
+        struct live_region *region = &table->regions[(slot + probe) % LIVE_REGION_SLOTS];
+        uintptr_t seen = atomic_load_explicit(&region->number, memory_order_acquire);
+        if (__builtin_expect(seen == number, 1)) {
+            uintptr_t leaf = atomic_load_explicit(&region->leaf, memory_order_acquire);
+            return leaf ? live_entry_at(leaf, (uintptr_t)block) : NULL;
+        }
+        if (seen == 0)
+            break;
+    }
+    return NULL;
+}
+
+/* Whether the block, or in sampled mode another one of its page, is followed: a
+ * cheap no, or a yes that live_remove settles. */
+static inline bool live_holds(const void *block)
+{
+    live_entry *entry = live_find(block);
+    return entry && atomic_load_explicit(entry, memory_order_relaxed) != 0;
+}
 
 /* Chooses the granule; the table is made at the first insertion. cap: bytes. */
 void live_start(bool exact, uint64_t cap);

@@ -4,6 +4,7 @@
 #include "runtime/real.h"
 #include "runtime/sys.h"
 #include "sample/heap.h"
+#include "sample/scratch.h"
 #include "unwind/unwind.h"
 
 #include <fcntl.h>
@@ -14,15 +15,10 @@
 static struct recorder_page first_page;
 struct recorder_page *recorder_page = &first_page;
 
-static _Atomic(uint32_t) epoch; /* copied by fork: a child goes on counting from its parent's */
+_Atomic(uint32_t) recorder_epoch_now; /* copied by fork: a child counts on from its parent */
 static unsigned planes = LEDGER_PLANES_MAX;
 static bool resolved;   /* `real` is filled; so it is in children */
 static bool configured; /* `config` is, too */
-
-uint32_t recorder_epoch(void)
-{
-    return atomic_load_explicit(&epoch, memory_order_relaxed);
-}
 
 unsigned recorder_planes(void)
 {
@@ -116,12 +112,16 @@ bool recorder_start(void)
         atomic_store(&page->phase, RECORDER_NEW);
         return false;
     }
-    bool child = epoch > 0;
+    bool child = recorder_epoch_now > 0;
     uint32_t phase = RECORDER_INERT;
     if (follows(child)) {
-        ledger_drop(); /* a child's view of its parent's */
+        if (child) {
+            ledger_drop(); /* its view of its parent's */
+            unwind_after_fork_child();
+            scratch_reset();
+        }
         map_page();
-        atomic_fetch_add(&epoch, 1);
+        atomic_fetch_add(&recorder_epoch_now, 1);
         phase = RECORDER_ACTIVE;
     }
     heap_start(phase == RECORDER_ACTIVE);

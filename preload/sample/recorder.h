@@ -35,15 +35,20 @@ struct recorder_page {
 };
 
 /* The wiped page; a static stand-in before the first start. */
-extern struct recorder_page *recorder_page;
+extern struct recorder_page *recorder_page __attribute__((visibility("hidden")));
 
 /* Leaves NEW: resolves the real functions, reads the configuration, decides.
  * True when the process is now ACTIVE. Safe to call from anywhere, any time. */
 bool recorder_start(void);
 
+extern _Atomic(uint32_t) recorder_epoch_now __attribute__((visibility("hidden")));
+
 /* Which process this is: 1 in the first, one more in each forked child that
  * started. Tells thread states of an earlier process from this one's. */
-uint32_t recorder_epoch(void);
+static inline uint32_t recorder_epoch(void)
+{
+    return atomic_load_explicit(&recorder_epoch_now, memory_order_relaxed);
+}
 
 /* Counter planes of the ledger, decided at start. */
 unsigned recorder_planes(void);
@@ -60,9 +65,8 @@ bool recorder_ledger_slow(void);
 
 static inline bool recorder_ledger(void)
 {
-    return __builtin_expect(atomic_load_explicit(&recorder_page->ledger_state,
-                                                 memory_order_acquire) == 2,
-                            1) ||
+    return __builtin_expect(
+               atomic_load_explicit(&recorder_page->ledger_state, memory_order_acquire) == 2, 1) ||
            recorder_ledger_slow();
 }
 

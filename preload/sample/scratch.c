@@ -48,3 +48,8 @@ void scratch_close(struct scratch *scratch)
     if (scratch->slot)
         atomic_fetch_and(&taken, ~(UINT64_C(1) << (scratch->slot - 1)));
 }
+
+void scratch_reset(void)
+{
+    atomic_store(&taken, 0);
+}

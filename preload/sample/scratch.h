@@ -23,4 +23,7 @@ struct scratch {
 void scratch_open(struct scratch *scratch, unsigned depth);
 void scratch_close(struct scratch *scratch);
 
+/* In a forked child: the walks of the parent's other threads never end. */
+void scratch_reset(void);
+
 #endif

@@ -18,16 +18,16 @@ struct thread_state {
      * -1 in a new thread, so that its first allocation takes the slow path and
      * sets the thread up. */
     int64_t heap_left;
-    uint64_t random;   /* state of the generator, never 0 once set up */
-    uintptr_t guard;   /* frame address of the hook at work; 0 = none (recorder.h) */
-    uint32_t epoch;    /* the process (recorder_epoch) this state was set up in; 0 = none */
-    uint32_t tid;      /* as the kernel knows it */
-    uint32_t index;    /* in the ledger's thread table; 0 = not entered (yet) */
-    uint8_t plane;     /* counter plane it adds to */
-    bool plane_owned;  /* no other thread adds to that plane: no locked instructions */
-    bool ended;        /* past its last cleanup: no plane of its own any more */
-    bool vforked;      /* called vfork: whoever runs on may be the child (recorder.h) */
-    uint32_t creator;  /* stack reference of who created it */
+    uint64_t random;           /* state of the generator, never 0 once set up */
+    uintptr_t guard;           /* frame address of the hook at work; 0 = none (recorder.h) */
+    uint32_t epoch;            /* the process (recorder_epoch) this state was set up in; 0 = none */
+    uint32_t tid;              /* as the kernel knows it */
+    uint32_t index;            /* in the ledger's thread table; 0 = not entered (yet) */
+    uint8_t plane;             /* counter plane it adds to */
+    bool plane_owned;          /* no other thread adds to that plane: no locked instructions */
+    bool ended;                /* past its last cleanup: no plane of its own any more */
+    bool vforked;              /* called vfork: whoever runs on may be the child (recorder.h) */
+    uint32_t creator;          /* stack reference of who created it */
     struct unwind_stack stack; /* its limits; 0,0 = unknown */
     const void *last_block;    /* exact mode: what the last allocation returned */
     int64_t heap_pending;      /* bytes in use not yet told to the ledger */
