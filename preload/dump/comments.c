@@ -1,0 +1,116 @@
+#include "dump/comments.h"
+
+#include "runtime/text.h"
+
+#define LINE 1024
+
+struct comments {
+    struct stream *stream;
+    struct strings *strings;
+};
+
+static void add(struct comments *comments, const char *line, size_t length)
+{
+    Perftools__Profiles__Profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
+    int64_t index = strings_index(comments->strings, line, length);
+
+    part.n_comment = 1;
+    part.comment = &index;
+    stream_part(comments->stream, &part);
+}
+
+static void add_format(struct comments *comments, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_format(struct comments *comments, const char *format, ...)
+{
+    char line[LINE];
+    struct text text;
+    va_list args;
+
+    text_init(&text, line, sizeof line);
+    va_start(args, format);
+    text_format_list(&text, format, args);
+    va_end(args);
+    add(comments, line, text.length);
+}
+
+/* The arguments with spaces between them; NULs end each in the ledger. */
+static void add_cmdline(struct comments *comments, const struct ledger_view *view)
+{
+    char line[LINE];
+    struct text text;
+    size_t length;
+    const char *cmdline = ledger_view_string(view, view->header->cmdline, &length);
+
+    text_init(&text, line, sizeof line);
+    text_string(&text, "libprof: command line: ");
+    for (size_t i = 0; i < length && !text.cut; i++) {
+        char c = cmdline[i];
+        if (c || i + 1 < length)
+            text_bytes(&text, (unsigned char)c < ' ' ? " " : &c, 1);
+    }
+    add(comments, line, text.length);
+}
+
+static void add_settings(struct comments *comments, const struct dump_request *request)
+{
+    const struct ledger_header *header = request->view->header;
+
+    switch (request->profile) {
+    case DUMP_HEAP:
+    case DUMP_HEAPPEAK:
+        if (header->heap_rate == 1)
+            add_format(comments, "libprof: every allocation recorded");
+        else if (header->heap_rate)
+            add_format(comments, "libprof: mean bytes between heap samples: %lu",
+                       (unsigned long)header->heap_rate);
+        else
+            add_format(comments, "libprof: the heap profile is switched off");
+        break;
+    case DUMP_CPU:
+        if (header->cpu_period_ns)
+            add_format(comments, "libprof: ns of CPU time between samples: %lu",
+                       (unsigned long)header->cpu_period_ns);
+        else
+            add_format(comments, "libprof: the CPU profile is switched off");
+        break;
+    case DUMP_BLOCK:
+        add_format(comments, "libprof: waits recorded always from ns: %lu",
+                   (unsigned long)header->block_rate_ns);
+        break;
+    case DUMP_MUTEX:
+        add_format(comments, "libprof: contended unlocks recorded, 1 in: %lu",
+                   (unsigned long)header->mutex_fraction);
+        break;
+    default:
+        break;
+    }
+}
+
+void comments_write(const struct dump_request *request, struct stream *stream,
+                    struct strings *strings)
+{
+    struct comments comments = {stream, strings};
+    const struct ledger_view *view = request->view;
+    const char *exe;
+    size_t length;
+
+    exe = ledger_view_string(view, view->header->exe, &length);
+    add_format(&comments, "libprof: version " LIBPROF_VERSION);
+    add_format(&comments, "libprof: program: %s", length ? exe : "unknown");
+    add_cmdline(&comments, view);
+    add_format(&comments, "libprof: pid: %u, parent: %u", view->header->pid, view->header->ppid);
+    add_settings(&comments, request);
+    for (int stat = 0; stat < LEDGER_STAT_COUNT; stat++) {
+        uint64_t count = ledger_view_stat(view, (enum ledger_stat)stat);
+        if (count)
+            add_format(&comments, "libprof: %s: %lu", ledger_stat_sentence((enum ledger_stat)stat),
+                       (unsigned long)count);
+    }
+    add_format(&comments, "libprof: memory of the tables: %lu of at most %lu bytes",
+               (unsigned long)atomic_load(&view->header->total_reserved),
+               (unsigned long)view->header->max_memory);
+    for (size_t i = 0; i < request->comment_count; i++)
+        add_format(&comments, "libprof: %s", request->comments[i]);
+}

@@ -1,0 +1,17 @@
+/*
+ * The lines of text in a profile: who wrote it, of what, with which settings,
+ * and what the numbers don't hold (every statistic that isn't zero). A profile
+ * says itself why it is empty or short (hazard 49).
+ *
+ * Context: dump context.
+ */
+#ifndef LIBPROF_DUMP_COMMENTS_H
+#define LIBPROF_DUMP_COMMENTS_H
+
+#include "dump/encode.h"
+#include "dump/strings.h"
+
+void comments_write(const struct dump_request *request, struct stream *stream,
+                    struct strings *strings);
+
+#endif
