@@ -6,13 +6,13 @@
 
 struct comments {
     struct stream *stream;
-    struct strings *strings;
+    struct string_table *strings;
 };
 
 static void add(struct comments *comments, const char *line, size_t length)
 {
     Perftools__Profiles__Profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
-    int64_t index = strings_index(comments->strings, line, length);
+    int64_t index = string_table_index(comments->strings, line, length);
 
     part.n_comment = 1;
     part.comment = &index;
@@ -32,6 +32,17 @@ static void add_format(struct comments *comments, const char *format, ...)
     va_start(args, format);
     text_format_list(&text, format, args);
     va_end(args);
+    add(comments, line, text.length);
+}
+
+static void add_program(struct comments *comments, const char *exe, size_t length)
+{
+    char line[LINE];
+    struct text text;
+
+    text_init(&text, line, sizeof line);
+    text_string(&text, "libprof: program: ");
+    text_bytes(&text, length ? exe : "unknown", length ? length : 7);
     add(comments, line, text.length);
 }
 
@@ -89,7 +100,7 @@ static void add_settings(struct comments *comments, const struct dump_request *r
 }
 
 void comments_write(const struct dump_request *request, struct stream *stream,
-                    struct strings *strings)
+                    struct string_table *strings)
 {
     struct comments comments = {stream, strings};
     const struct ledger_view *view = request->view;
@@ -98,7 +109,7 @@ void comments_write(const struct dump_request *request, struct stream *stream,
 
     exe = ledger_view_string(view, view->header->exe, &length);
     add_format(&comments, "libprof: version " LIBPROF_VERSION);
-    add_format(&comments, "libprof: program: %s", length ? exe : "unknown");
+    add_program(&comments, exe, length);
     add_cmdline(&comments, view);
     add_format(&comments, "libprof: pid: %u, parent: %u", view->header->pid, view->header->ppid);
     add_settings(&comments, request);

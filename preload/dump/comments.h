@@ -9,9 +9,9 @@
 #define LIBPROF_DUMP_COMMENTS_H
 
 #include "dump/encode.h"
-#include "dump/strings.h"
+#include "dump/string_table.h"
 
 void comments_write(const struct dump_request *request, struct stream *stream,
-                    struct strings *strings);
+                    struct string_table *strings);
 
 #endif

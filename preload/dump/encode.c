@@ -3,7 +3,7 @@
 #include "dump/comments.h"
 #include "dump/locations.h"
 #include "dump/stream.h"
-#include "dump/strings.h"
+#include "dump/string_table.h"
 #include "unwind/unwind.h"
 #include <string.h>
 
@@ -65,7 +65,7 @@ struct encoder {
     const struct ledger_view *view;
     const struct description *description;
     struct stream *stream;
-    struct strings strings;
+    struct string_table strings;
     struct locations locations;
     unsigned values; /* per sample */
     uint64_t ids[UNWIND_MAX_DEPTH + 1];
@@ -100,15 +100,15 @@ static bool write_head(struct encoder *encoder)
         if (!type->type)
             break;
         perftools__profiles__value_type__init(&types[encoder->values]);
-        types[encoder->values].type = strings_literal(&encoder->strings, type->type);
-        types[encoder->values].unit = strings_literal(&encoder->strings, type->unit);
+        types[encoder->values].type = string_table_literal(&encoder->strings, type->type);
+        types[encoder->values].unit = string_table_literal(&encoder->strings, type->unit);
         type_list[encoder->values] = &types[encoder->values];
     }
     part.n_sample_type = encoder->values;
     part.sample_type = type_list;
     part.default_sample_type = types[encoder->values - 1].type;
-    period.type = strings_literal(&encoder->strings, description->period.type);
-    period.unit = strings_literal(&encoder->strings, description->period.unit);
+    period.type = string_table_literal(&encoder->strings, description->period.type);
+    period.unit = string_table_literal(&encoder->strings, description->period.unit);
     part.period_type = &period;
     part.period = 1;
     part.time_nanos = (int64_t)encoder->request->now_ns;
@@ -190,7 +190,7 @@ static void label_thread(struct encoder *encoder, struct sample *sample, uint32_
     if (!ledger_view_thread(encoder->view, thread, &view))
         return;
     if (view.name[0]) {
-        int64_t name = strings_literal(&encoder->strings, view.name);
+        int64_t name = string_table_literal(&encoder->strings, view.name);
         label_add(sample, encoder->words.thread)->str = name;
     }
     label_number(sample, encoder->words.tid, view.tid, encoder->words.id);
@@ -297,10 +297,10 @@ static void write_lost(struct encoder *encoder)
 
 static const char *encode(struct encoder *encoder)
 {
-    encoder->words.bytes = strings_literal(&encoder->strings, "bytes");
-    encoder->words.thread = strings_literal(&encoder->strings, "thread");
-    encoder->words.tid = strings_literal(&encoder->strings, "tid");
-    encoder->words.id = strings_literal(&encoder->strings, "id");
+    encoder->words.bytes = string_table_literal(&encoder->strings, "bytes");
+    encoder->words.thread = string_table_literal(&encoder->strings, "thread");
+    encoder->words.tid = string_table_literal(&encoder->strings, "tid");
+    encoder->words.id = string_table_literal(&encoder->strings, "id");
     if (!write_head(encoder))
         return "can't be written";
     comments_write(encoder->request, encoder->stream, &encoder->strings);
@@ -330,7 +330,7 @@ const char *dump_encode(const struct dump_request *request, struct sink *sink)
         encoder->stream = stream_open(&arena, sink);
     }
     if (encoder && encoder->stream) {
-        strings_init(&encoder->strings, &arena, encoder->stream);
+        string_table_init(&encoder->strings, &arena, encoder->stream);
         locations_init(&encoder->locations, &arena, encoder->stream, &encoder->strings,
                        request->view);
         wrong = encode(encoder);

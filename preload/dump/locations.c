@@ -28,7 +28,7 @@ static uint32_t module_write(struct locations *locations, const struct ledger_mo
     static const char deleted[] = " (deleted)";
     Perftools__Profiles__Mapping mapping = PERFTOOLS__PROFILES__MAPPING__INIT;
     char build_id[2 * sizeof module->build_id + 1];
-    size_t length = strlen(module->path), suffix = sizeof deleted - 1;
+    size_t length = strnlen(module->path, STRINGS_LONGEST), suffix = sizeof deleted - 1;
     struct text text;
 
     if (length > suffix && memcmp(module->path + length - suffix, deleted, suffix) == 0)
@@ -39,10 +39,10 @@ static uint32_t module_write(struct locations *locations, const struct ledger_mo
     mapping.memory_limit = module->limit;
     mapping.file_offset = module->file_offset;
     if (module->is_vdso)
-        mapping.filename = strings_literal(locations->strings, "[vdso]");
+        mapping.filename = string_table_literal(locations->strings, "[vdso]");
     else
-        mapping.filename = strings_index(locations->strings, module->path, length);
-    mapping.build_id = strings_literal(locations->strings, build_id);
+        mapping.filename = string_table_index(locations->strings, module->path, length);
+    mapping.build_id = string_table_literal(locations->strings, build_id);
     return mapping_write(locations, &mapping);
 }
 
@@ -62,12 +62,12 @@ static void main_write(struct locations *locations)
         }
     /* no address in the program itself has been seen yet */
     exe = ledger_view_string(locations->view, locations->view->header->exe, &length);
-    unknown.filename = strings_index(locations->strings, exe, length);
+    unknown.filename = string_table_index(locations->strings, exe, length);
     mapping_write(locations, &unknown);
 }
 
 void locations_init(struct locations *locations, struct arena *arena, struct stream *stream,
-                    struct strings *strings, const struct ledger_view *view)
+                    struct string_table *strings, const struct ledger_view *view)
 {
     memset(locations, 0, sizeof *locations);
     locations->arena = arena;
@@ -169,7 +169,7 @@ uint64_t locations_synthetic_id(struct locations *locations, enum location_synth
     if (locations->synthetic_ids[which])
         return locations->synthetic_ids[which];
     function.id = ++locations->function_count;
-    function.name = function.system_name = strings_literal(locations->strings, names[which]);
+    function.name = function.system_name = string_table_literal(locations->strings, names[which]);
     part.n_function = 1;
     part.function = &functions;
     if (!stream_part(locations->stream, &part))

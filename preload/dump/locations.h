@@ -13,7 +13,7 @@
 #ifndef LIBPROF_DUMP_LOCATIONS_H
 #define LIBPROF_DUMP_LOCATIONS_H
 
-#include "dump/strings.h"
+#include "dump/string_table.h"
 #include "ledger/reader.h"
 
 /* What stands in a stack where no address does. */
@@ -28,7 +28,7 @@ enum location_synthetic {
 struct locations {
     struct arena *arena;
     struct stream *stream;
-    struct strings *strings;
+    struct string_table *strings;
     const struct ledger_view *view;
     struct location_entry *slots; /* power of two of them, at most half full */
     uint32_t size, count;
@@ -40,7 +40,7 @@ struct locations {
 
 /* Writes the main program's mapping. */
 void locations_init(struct locations *locations, struct arena *arena, struct stream *stream,
-                    struct strings *strings, const struct ledger_view *view);
+                    struct string_table *strings, const struct ledger_view *view);
 
 /* The id of a frame's location; 0 after a failure, which `failed` keeps. */
 uint64_t locations_id(struct locations *locations, uint64_t frame);

@@ -1,4 +1,4 @@
-#include "dump/strings.h"
+#include "dump/string_table.h"
 
 #include <string.h>
 
@@ -31,7 +31,7 @@ static size_t utf8_length(const unsigned char *text, size_t left)
     return text[0] ? length : 0;
 }
 
-size_t strings_sanitize(const char *text, size_t length, char *out, size_t size)
+size_t string_table_sanitize(const char *text, size_t length, char *out, size_t size)
 {
     static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
     size_t used = 0, at = 0;
@@ -63,7 +63,8 @@ static uint64_t hash_of(const char *text, size_t length)
 }
 
 /* The slot of a string: its own or a free one. */
-static struct string_entry *find(const struct strings *strings, const char *text, size_t length)
+static struct string_entry *find(const struct string_table *strings, const char *text,
+                                 size_t length)
 {
     uint64_t at = hash_of(text, length);
 
@@ -74,9 +75,9 @@ static struct string_entry *find(const struct strings *strings, const char *text
     }
 }
 
-static bool grow(struct strings *strings)
+static bool grow(struct string_table *strings)
 {
-    struct strings old = *strings;
+    struct string_table old = *strings;
 
     strings->size = old.size ? old.size * 2 : SLOTS_FIRST;
     strings->slots = arena_alloc(strings->arena, strings->size * sizeof *strings->slots);
@@ -90,13 +91,13 @@ static bool grow(struct strings *strings)
     return true;
 }
 
-void strings_init(struct strings *strings, struct arena *arena, struct stream *stream)
+void string_table_init(struct string_table *strings, struct arena *arena, struct stream *stream)
 {
-    *strings = (struct strings){.arena = arena, .stream = stream};
-    strings_index(strings, "", 0);
+    *strings = (struct string_table){.arena = arena, .stream = stream};
+    string_table_index(strings, "", 0);
 }
 
-int64_t strings_index(struct strings *strings, const char *text, size_t length)
+int64_t string_table_index(struct string_table *strings, const char *text, size_t length)
 {
     char clean[STRINGS_LONGEST];
     Perftools__Profiles__Profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
@@ -107,7 +108,7 @@ int64_t strings_index(struct strings *strings, const char *text, size_t length)
         strings->failed = true;
         return 0;
     }
-    length = strings_sanitize(text, length, clean, sizeof clean);
+    length = string_table_sanitize(text, length, clean, sizeof clean);
     slot = find(strings, clean, length);
     if (slot->text)
         return slot->index;
@@ -125,7 +126,7 @@ int64_t strings_index(struct strings *strings, const char *text, size_t length)
     return slot->index;
 }
 
-int64_t strings_literal(struct strings *strings, const char *text)
+int64_t string_table_literal(struct string_table *strings, const char *text)
 {
-    return strings_index(strings, text, strlen(text));
+    return string_table_index(strings, text, strlen(text));
 }

@@ -4,8 +4,8 @@
  *
  * Context: dump context.
  */
-#ifndef LIBPROF_DUMP_STRINGS_H
-#define LIBPROF_DUMP_STRINGS_H
+#ifndef LIBPROF_DUMP_STRING_TABLE_H
+#define LIBPROF_DUMP_STRING_TABLE_H
 
 #include "dump/stream.h"
 #include <stdint.h>
@@ -13,7 +13,7 @@
 /* Longer strings are cut: a path is at most PATH_MAX, the rest is for people. */
 #define STRINGS_LONGEST 8192
 
-struct strings {
+struct string_table {
     struct arena *arena;
     struct stream *stream;
     struct string_entry *slots; /* power of two of them, at most half full */
@@ -22,15 +22,15 @@ struct strings {
 };
 
 /* Enters "" as index 0. */
-void strings_init(struct strings *strings, struct arena *arena, struct stream *stream);
+void string_table_init(struct string_table *strings, struct arena *arena, struct stream *stream);
 
 /* The string's index. Bytes that are not UTF-8 become U+FFFD. 0 after a
  * failure, which `failed` keeps. text is read once and copied. */
-int64_t strings_index(struct strings *strings, const char *text, size_t length);
-int64_t strings_literal(struct strings *strings, const char *text);
+int64_t string_table_index(struct string_table *strings, const char *text, size_t length);
+int64_t string_table_literal(struct string_table *strings, const char *text);
 
 /* Copies length bytes to out (size bytes, at least 1) as valid UTF-8 without NUL,
  * NUL-terminated, cut at a whole character. Returns the length written. */
-size_t strings_sanitize(const char *text, size_t length, char *out, size_t size);
+size_t string_table_sanitize(const char *text, size_t length, char *out, size_t size);
 
 #endif

@@ -1,0 +1,278 @@
+#include "dump/dump.h"
+
+#include "dump/bare.h"
+#include "dump/directory.h"
+#include "dump/encode.h"
+#include "dump/memory.h"
+#include "ledger/ledger.h"
+#include "runtime/config.h"
+#include "runtime/log.h"
+#include "runtime/sys.h"
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* A stuck file system must not keep a program from ending. */
+#define WAIT_LONGEST_NS UINT64_C(30000000000)
+
+enum phase { IDLE, RUNNING, AGAIN }; /* AGAIN: running, and one more asked for */
+
+/* The phase with the pid it is true for: a forked child inherits a running
+ * dump's state, but not its thread. */
+static _Atomic(uint64_t) state;
+static struct bare dumper;           /* owner: who moved state from IDLE to RUNNING */
+static enum dump_reason next_reason; /* the same */
+static atomic_bool last_succeeded;
+static struct bare sleeper;
+static _Atomic(uint32_t) sleeper_pid;
+static void (*thread_walk)(void); /* immutable after the constructor */
+
+static uint64_t state_of(uint32_t pid, enum phase phase)
+{
+    return (uint64_t)pid << 8 | phase;
+}
+
+bool dump_owns_ledger(void)
+{
+    const struct ledger_header *header = ledger;
+
+    return header && header->pid == (uint32_t)sys_getpid();
+}
+
+bool dump_is_own_thread(uint32_t tid)
+{
+    return tid && (tid == atomic_load(&dumper.tid) || tid == atomic_load(&sleeper.tid));
+}
+
+void dump_set_thread_walk(void (*walk)(void))
+{
+    thread_walk = walk;
+}
+
+/* Which profiles this dump writes: on request every one that is switched on, so
+ * that an empty one can say why; unasked only what holds something. */
+static uint32_t choose(enum dump_reason reason, const struct ledger_view *view)
+{
+    static const uint8_t switches[DUMP_PROFILES] = {
+        [DUMP_HEAP] = CONFIG_HEAP,   [DUMP_HEAPPEAK] = CONFIG_HEAP,
+        [DUMP_CPU] = CONFIG_CPU,     [DUMP_THREADS] = CONFIG_THREADS,
+        [DUMP_BLOCK] = CONFIG_BLOCK, [DUMP_THREADCREATE] = CONFIG_THREADCREATE,
+        [DUMP_MUTEX] = CONFIG_MUTEX,
+    };
+    bool asked = reason == DUMP_REASON_SIGNAL || reason == DUMP_REASON_INTERVAL;
+    uint32_t chosen = asked ? (1u << DUMP_PROFILES) - 1 : dump_present(view);
+
+    for (int profile = 0; profile < DUMP_PROFILES; profile++)
+        if (!(config.profiles & 1u << switches[profile]))
+            chosen &= ~(1u << profile);
+    if (!asked)
+        chosen &= ~(1u << DUMP_THREADS); /* they are all in exit by now */
+    return chosen;
+}
+
+static void complain(const char *path, const char *name, const char *wrong, long error)
+{
+    const char *text = error ? directory_error_text(error) : wrong;
+
+    if (text)
+        log_line(LOG_WARN, "can't write %s%s%s: %s", path, name[0] ? "/" : "", name, text);
+    else
+        log_line(LOG_WARN, "can't write %s%s%s: error %ld (errno)", path, name[0] ? "/" : "", name,
+                 -error);
+}
+
+/* One profile into its file. */
+static bool write_profile(struct directory *directory, const struct dump_request *request,
+                          bool quiet)
+{
+    struct directory_file file;
+    const char *wrong = NULL;
+    long error = directory_file_open(directory, &file, request->profile);
+
+    if (error == 0) {
+        wrong = dump_encode(request, &file.sink);
+        error = file.sink.error;
+        if (wrong)
+            directory_file_drop(directory, &file);
+        else
+            error = directory_file_keep(directory, &file);
+    }
+    if (!wrong && error == 0)
+        return true;
+    if (!quiet)
+        complain(directory->path, file.name, wrong, error);
+    return false;
+}
+
+static bool write_all(enum dump_reason reason)
+{
+    static struct directory directory; /* owner: the one dump that runs */
+    static const char *const reasons[] = {"asked for by signal", "regular", "at exit",
+                                          "before exec", "before death by signal"};
+    struct memory_comments memory;
+    const char *comments[MEMORY_COMMENTS + 1] = {reasons[reason]};
+    struct ledger_view view;
+    struct dump_request request = {.view = &view, .comments = comments};
+    uint32_t chosen, written = 0;
+    long error;
+
+    if (ledger_view_open(&view, ledger, ledger->size))
+        return false;
+    chosen = choose(reason, &view);
+    if (!chosen)
+        return true;
+    error = directory_open(&directory, config.dir, &view, &ledger->sequence);
+    if (error < 0) {
+        complain(directory.path, "", NULL, error);
+        return false;
+    }
+    if (thread_walk && chosen & 1u << DUMP_THREADS)
+        thread_walk();
+    request.comment_count = 1 + memory_read(&memory, comments + 1);
+    request.now_ns = sys_clock_ns(CLOCK_REALTIME);
+    for (int profile = 0; profile < DUMP_PROFILES; profile++) {
+        request.profile = (enum dump_profile)profile;
+        if (!(chosen & 1u << profile))
+            continue;
+        /* one line for a dump: what keeps one file from being written keeps them all */
+        if (write_profile(&directory, &request, (chosen & ((1u << profile) - 1)) != written))
+            written |= 1u << profile;
+    }
+    directory_rotate(&directory, written, config.max_files);
+    if (written)
+        log_line(LOG_VERBOSE, "profiles %04u written to %s", directory.sequence, directory.path);
+    directory_close(&directory);
+    return written == chosen;
+}
+
+static void run_one(void)
+{
+    bool good = write_all(next_reason);
+
+    ledger_count(good ? LEDGER_STAT_DUMPS : LEDGER_STAT_DUMPS_FAILED, 1);
+    atomic_store(&last_succeeded, good);
+}
+
+/* The end of a dump: IDLE, or, when more was asked for, once more. */
+static bool finished(uint32_t pid)
+{
+    uint64_t expected = state_of(pid, RUNNING);
+
+    if (atomic_compare_exchange_strong(&state, &expected, state_of(pid, IDLE)))
+        return true;
+    atomic_store(&state, state_of(pid, RUNNING));
+    next_reason = DUMP_REASON_SIGNAL;
+    return false;
+}
+
+static void dumper_main(void *argument)
+{
+    uint32_t pid = (uint32_t)sys_getpid();
+
+    bare_leave_descriptors();
+    do
+        run_one();
+    while (!finished(pid));
+}
+
+/* IDLE -> RUNNING. Busy: false, and with again the running dump is followed by
+ * another one. */
+static bool claim(uint32_t pid, bool again)
+{
+    uint64_t now = atomic_load(&state);
+
+    for (;;) {
+        bool mine = now >> 8 == pid;
+        if (mine && (now & 0xff) != IDLE) {
+            if (!again || now == state_of(pid, AGAIN) ||
+                atomic_compare_exchange_weak(&state, &now, state_of(pid, AGAIN)))
+                return false;
+            continue;
+        }
+        if (!atomic_compare_exchange_weak(&state, &now, state_of(pid, RUNNING)))
+            continue;
+        if (!mine)
+            atomic_store(&dumper.tid, 0); /* a parent's thread isn't here */
+        return true;
+    }
+}
+
+/* With the state claimed and every signal blocked: starts the bare thread. */
+static bool start(enum dump_reason reason)
+{
+    next_reason = reason;
+    return bare_wait(&dumper, WAIT_LONGEST_NS) && bare_start(&dumper, dumper_main, NULL) == 0;
+}
+
+void dump_request(enum dump_reason reason)
+{
+    uint32_t pid = (uint32_t)sys_getpid();
+    uint64_t mask;
+
+    if (!dump_owns_ledger())
+        return;
+    /* a handler that ran between the claim and the start would wait for ever */
+    mask = bare_block_signals();
+    if (claim(pid, true) && !start(reason)) {
+        atomic_store(&state, state_of(pid, IDLE));
+        ledger_count(LEDGER_STAT_DUMPS_FAILED, 1);
+        log_line(LOG_WARN, "can't dump: the system gives no thread");
+    }
+    bare_restore_signals(mask);
+}
+
+bool dump_run(enum dump_reason reason)
+{
+    uint64_t deadline = sys_clock_ns(CLOCK_MONOTONIC) + WAIT_LONGEST_NS, mask;
+    uint32_t pid = (uint32_t)sys_getpid();
+    bool started;
+
+    if (!dump_owns_ledger())
+        return false;
+    mask = bare_block_signals();
+    while (!claim(pid, false)) {
+        bare_restore_signals(mask); /* a second SIGTERM still kills at once */
+        sys_call0(SYS_sched_yield);
+        bare_wait(&dumper, WAIT_LONGEST_NS);
+        if (sys_clock_ns(CLOCK_MONOTONIC) > deadline)
+            return false;
+        bare_block_signals();
+    }
+    started = start(reason);
+    if (!started) { /* no thread to be had: here, then, signals blocked as there */
+        do
+            run_one();
+        while (!finished(pid));
+    }
+    bare_restore_signals(mask);
+    if (started && !bare_wait(&dumper, WAIT_LONGEST_NS)) {
+        log_line(LOG_WARN, "gave up waiting for the profiles to be written");
+        return false;
+    }
+    return atomic_load(&last_succeeded);
+}
+
+static void sleeper_main(void *argument)
+{
+    const struct timespec pause = {(time_t)(config.interval_ns / 1000000000),
+                                   (long)(config.interval_ns % 1000000000)};
+
+    for (;;) {
+        sys_call4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, NULL);
+        dump_request(DUMP_REASON_INTERVAL);
+    }
+}
+
+void dump_start_interval(void)
+{
+    uint32_t pid = (uint32_t)sys_getpid(), before = atomic_load(&sleeper_pid);
+    uint64_t mask;
+
+    if (!config.interval_ns || before == pid ||
+        !atomic_compare_exchange_strong(&sleeper_pid, &before, pid))
+        return;
+    mask = bare_block_signals();
+    atomic_store(&sleeper.tid, 0);
+    if (bare_start(&sleeper, sleeper_main, NULL) != 0)
+        log_line(LOG_WARN, "LIBPROF_INTERVAL: the system gives no thread");
+    bare_restore_signals(mask);
+}
