@@ -23,16 +23,13 @@
 #define CACHE_SETS (1u << CACHE_SETS_LOG2)
 #define CACHE_WAYS 2
 
-struct cache_entry {
-    _Atomic(uint64_t) tag; /* pc ^ cache_mix(rule) */
-    _Atomic(uint64_t) rule;
+/* Rules and tags apart: a rule's place is then one scaled index away. */
+struct cache_way {
+    _Atomic(uint64_t) rule[CACHE_SETS];
+    _Atomic(uint64_t) tag[CACHE_SETS]; /* pc ^ cache_mix(rule) */
 };
 
-struct cache_set {
-    struct cache_entry way[CACHE_WAYS];
-} __attribute__((aligned(32)));
-
-extern struct cache_set cache_sets[CACHE_SETS];
+extern struct cache_way cache_ways[CACHE_WAYS];
 
 /* So that two torn rules don't cancel out where their PCs differ. */
 static inline uint64_t cache_mix(uint64_t rule)
@@ -40,23 +37,25 @@ static inline uint64_t cache_mix(uint64_t rule)
     return rule * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static inline struct cache_set *cache_set_of(uintptr_t pc)
+/* The low bits alone: they tell the PCs of a function apart, and more shifting
+ * would lengthen the one chain of dependent instructions that a walk is. The
+ * second way is for libraries whose code lies at the same page offset. The
+ * return address indexes, not the PC, for it is what a walk holds. */
+static inline unsigned cache_set_of(uintptr_t pc)
 {
-    /* Low bits tell the PCs of a function apart, the higher ones libraries
-     * (loaded at multiples of a page). */
-    return &cache_sets[(pc ^ pc >> CACHE_SETS_LOG2) & (CACHE_SETS - 1)];
+    return (unsigned)(pc + 1) & (CACHE_SETS - 1);
 }
 
 /* The rule of a PC, or 0. */
-static inline uint64_t cache_find(uintptr_t pc)
+__attribute__((always_inline)) static inline uint64_t cache_find(uintptr_t pc)
 {
-    struct cache_set *set = cache_set_of(pc);
-    uint64_t rule = atomic_load_explicit(&set->way[0].rule, memory_order_relaxed);
-    uint64_t tag = atomic_load_explicit(&set->way[0].tag, memory_order_relaxed);
+    unsigned set = cache_set_of(pc);
+    uint64_t rule = atomic_load_explicit(&cache_ways[0].rule[set], memory_order_relaxed);
+    uint64_t tag = atomic_load_explicit(&cache_ways[0].tag[set], memory_order_relaxed);
     if (__builtin_expect((tag ^ cache_mix(rule)) == pc, 1))
         return rule;
-    rule = atomic_load_explicit(&set->way[1].rule, memory_order_relaxed);
-    tag = atomic_load_explicit(&set->way[1].tag, memory_order_relaxed);
+    rule = atomic_load_explicit(&cache_ways[1].rule[set], memory_order_relaxed);
+    tag = atomic_load_explicit(&cache_ways[1].tag[set], memory_order_relaxed);
     return (tag ^ cache_mix(rule)) == pc ? rule : 0;
 }
 

@@ -97,10 +97,10 @@ enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *
     *exact = false;
     if (leaf && step_leaf(regs, memory))
         return WALK_ON;
-    /* The ABI asks for a zero in the outermost frame, and the kernel starts the
-     * program with one: this is the loader's start code. */
+    /* The ABI asks for a zero in the outermost frame, the kernel starts the loader
+     * with one, and makers of coroutines follow. Elsewhere it's just a number. */
     if (fp == 0)
-        return WALK_COMPLETE;
+        return module == 0 || module_entry_get(module)->is_loader ? WALK_COMPLETE : WALK_BROKEN;
     if (fp < sp || fp % sizeof(uintptr_t) != 0 || !memory_read(memory, fp, &caller_fp) ||
         !memory_read(memory, fp + 8, &ra))
         return WALK_BROKEN;

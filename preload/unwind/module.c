@@ -241,6 +241,7 @@ static unsigned enter(const struct object *object, uintptr_t pc)
     described.link_map = object->link_map;
     described.object_start = object->map_start;
     described.permanent = !object->link_map || is_initial(object->link_map);
+    described.is_loader = object->link_map && described.module.bias == getauxval(AT_BASE);
     described.module.is_vdso = !object->link_map;
     described.module.is_main = object->is_first && is_nameless(object);
     described.module.is_self =

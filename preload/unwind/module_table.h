@@ -27,6 +27,7 @@ struct module_entry {
     uintptr_t object_start; /* together with link_map: which load this is */
     const void *link_map;
     uintptr_t cfi_low, cfi_high; /* readable memory around eh_frame_hdr */
+    bool is_loader;              /* ld.so, whose start code has no tables */
     bool permanent;              /* loaded at the start: dlclose never takes it away */
     _Atomic(unsigned) announced; /* the sink it was last announced to, by number */
 };

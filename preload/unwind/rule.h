@@ -3,12 +3,14 @@
  * entry is two words and a warm frame one probe. The module the PC lies in
  * travels along: walking and naming a frame are one look-up.
  *
- *   63..44  CFA offset        signed, words        20 bits: frames up to 4 MiB
- *   43..30  frame pointer's   signed, words from the CFA, 14 bits
- *   29..16  return address's  signed, words from the CFA, 14 bits
- *   15..4   module index
- *    3      RULE_PLAIN        the common case: the walker's inner loop handles it
- *    2..0   plain: RULE_BASE_FP, RULE_FP_SAVED; otherwise enum rule_special
+ *   63..46  CFA offset        signed, words, 18 bits: frames up to 1 MiB. Shifting the
+ *                             rule right by 43 gives bytes: bits 45..43 are zero
+ *   42..30  frame pointer's   signed, words from the CFA, 13 bits
+ *   29..17  return address's  signed, words from the CFA, 13 bits
+ *   16..5   module index
+ *    4      RULE_PLAIN        the common case: the walker's inner loop handles it
+ *    3      RULE_TRANSIENT    the module may be unloaded: ask module_is_current
+ *   2..0    plain: RULE_BASE_FP, RULE_FP_SAVED; otherwise enum rule_special
  *
  * 0 is no rule at all. What doesn't fit (other base registers, most
  * expressions) is RULE_TABLE: the tables are read again at each visit, with the
@@ -24,7 +26,8 @@
 #include <stdint.h>
 
 #define RULE_NONE UINT64_C(0)
-#define RULE_PLAIN 8u
+#define RULE_PLAIN 16u
+#define RULE_TRANSIENT 8u
 #define RULE_BASE_FP 1u  /* CFA = frame pointer + offset; otherwise stack pointer + offset */
 #define RULE_FP_SAVED 2u /* the caller's frame pointer is in memory; otherwise unchanged */
 
@@ -41,20 +44,22 @@ enum rule_special {
 #define RULE_MODULE_BITS 12
 _Static_assert(MODULE_MAX <= 1 << RULE_MODULE_BITS, "a rule holds any module index");
 
+#define RULE_MODULE_SHIFT 5
+
 static inline unsigned rule_module(uint64_t rule)
 {
-    return (unsigned)(rule >> 4) & (MODULE_MAX - 1);
+    return (unsigned)(rule >> RULE_MODULE_SHIFT) & (MODULE_MAX - 1);
 }
 
 /* Offsets in bytes. */
 static inline intptr_t rule_cfa_offset(uint64_t rule)
 {
-    return ((int64_t)rule >> 44) * 8;
+    return (int64_t)rule >> 43;
 }
 
 static inline intptr_t rule_fp_offset(uint64_t rule)
 {
-    return ((int64_t)(rule << 20) >> 50) * 8;
+    return ((int64_t)(rule << 21) >> 51) * 8;
 }
 
 static inline intptr_t rule_ra_offset(uint64_t rule)
@@ -63,7 +68,7 @@ static inline intptr_t rule_ra_offset(uint64_t rule)
     (void)rule;
     return -8; /* the call instruction's push; anything else isn't plain */
 #else
-    return ((int64_t)(rule << 34) >> 50) * 8;
+    return ((int64_t)(rule << 34) >> 51) * 8;
 #endif
 }
 
@@ -72,21 +77,21 @@ static inline enum rule_special rule_special(uint64_t rule)
     return (enum rule_special)(rule & 7);
 }
 
-/* low: the low four bits. Offsets in bytes; false when they don't fit. */
+/* low: the low five bits. Offsets in bytes; false when they don't fit. */
 static inline bool rule_make(unsigned low, unsigned module, int64_t cfa, int64_t fp, int64_t ra,
                              uint64_t *rule)
 {
-    if ((cfa | fp | ra) % 8 != 0 || cfa < -(1 << 22) || cfa >= 1 << 22 || fp < -(1 << 16) ||
-        fp >= 1 << 16 || ra < -(1 << 16) || ra >= 1 << 16)
+    if ((cfa | fp | ra) % 8 != 0 || cfa < -(1 << 20) || cfa >= 1 << 20 || fp < -(1 << 15) ||
+        fp >= 1 << 15 || ra < -(1 << 15) || ra >= 1 << 15)
         return false;
-    *rule = (uint64_t)(cfa / 8) << 44 | ((uint64_t)(fp / 8) & 0x3fff) << 30 |
-            ((uint64_t)(ra / 8) & 0x3fff) << 16 | (uint64_t)module << 4 | low;
+    *rule = (uint64_t)cfa << 43 | ((uint64_t)(fp / 8) & 0x1fff) << 30 |
+            ((uint64_t)(ra / 8) & 0x1fff) << 17 | (uint64_t)module << RULE_MODULE_SHIFT | low;
     return true;
 }
 
 static inline uint64_t rule_make_special(enum rule_special special, unsigned module)
 {
-    return (uint64_t)module << 4 | (uint64_t)special;
+    return (uint64_t)module << RULE_MODULE_SHIFT | (uint64_t)special;
 }
 
 /* The plain rule of code compiled with frame pointers. */

@@ -55,7 +55,7 @@ static enum walk_status pack(const struct reading *reading, void *data)
  * in place of the offsets. */
 static uint64_t rule_unmapped(void)
 {
-    return (uint64_t)module_table_version() << 16 | rule_make_special(RULE_NO_CFI, 0);
+    return (uint64_t)module_table_version() << 17 | rule_make_special(RULE_NO_CFI, 0);
 }
 
 static bool rule_is_current(uint64_t rule)
@@ -92,6 +92,8 @@ __attribute__((noinline, cold)) static uint64_t find_rule(uintptr_t pc, bool by_
     else if (read_tables(entry, pc, &reading, pack, &request, &status) != TABLES_ROW)
         request.rule = rule_make_special(RULE_NO_CFI, request.module);
     /* While a dlclose is under way nothing is learnt of what it might take. */
+    if (!entry->permanent)
+        request.rule |= RULE_TRANSIENT;
     if (module_is_current(request.module))
         cache_enter(pc, request.rule);
     return request.rule;

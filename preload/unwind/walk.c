@@ -23,64 +23,97 @@ load(uintptr_t address)
 }
 
 /*
- * The loop. Its three registers and the trusted region stay in machine
- * registers; whatever isn't a plain, warm frame on the thread's own stack goes
- * through step_any, by way of *walk.
- * skip: frames at the top to leave out before looking whether they are libprof's.
+ * The warm loop: plain frames on the thread's own stack, until something else
+ * comes up (then the walk stands on that frame) or `max` frames are written.
+ * What a walk costs is one chain of dependent steps: the return address gives
+ * the cache entry, the entry the CFA, the CFA the next return address. Keep
+ * everything else off it: RULE_BASE_FP is a branch, not a select, for the
+ * branch predictor knows the answer before the rule is there.
  */
-__attribute__((no_sanitize("address"))) static unsigned
-walk_run(struct walk *walk, unsigned skip, uint64_t *frames, unsigned max, enum unwind_end *end)
+__attribute__((no_sanitize("address"))) static unsigned walk_warm(struct walk *walk,
+                                                                  uint64_t *frames, unsigned max)
 {
-    uintptr_t lookup = walk->lookup, sp = walk->sp, fp = walk->fp;
-    uintptr_t low = walk->memory.low, span = walk->memory.span;
-    bool first = walk->by_frame_pointer && walk->exact; /* a leaf, and no tables: a guess */
-    bool leading = true;                                /* still among libprof's own frames */
-    unsigned steps = 0, written = 0, module;
-    enum walk_status status = WALK_ON;
-    for (;;) {
-        uintptr_t here = lookup;
-        uint64_t rule = cache_find(here);
-        module = rule_module(rule);
-        if (likely(rule & RULE_PLAIN) && likely(module_is_current(module)) && likely(!first)) {
-            uintptr_t cfa = (rule & RULE_BASE_FP ? fp : sp) + (uintptr_t)rule_cfa_offset(rule);
-            uintptr_t ra_at = cfa + (uintptr_t)rule_ra_offset(rule);
-            uintptr_t fp_at = rule & RULE_FP_SAVED ? cfa + (uintptr_t)rule_fp_offset(rule) : ra_at;
-            if (likely(cfa > sp) && likely(ra_at - low <= span) && likely(fp_at - low <= span)) {
-                uintptr_t ra = arch_code_address(load(ra_at));
-                if (rule & RULE_FP_SAVED)
-                    fp = load(fp_at);
-                sp = cfa;
-                lookup = ra - 1;
-                if (unlikely(ra == 0))
-                    status = WALK_COMPLETE;
-                goto stepped;
-            }
-        }
-        walk->lookup = here;
-        walk->sp = sp;
-        walk->fp = fp;
-        walk->exact = walk->exact && walk->steps == steps;
-        walk->steps = steps;
-        status = step_any(walk, rule, &module);
-        walk->steps = steps + 1;
-        lookup = walk->lookup;
-        sp = walk->sp;
-        fp = walk->fp;
-        low = walk->memory.low;
-        span = walk->memory.span;
-        first = walk->by_frame_pointer && walk->exact;
-    stepped:
-        steps++;
-        if (unlikely(leading)) {
-            leading = steps <= skip || walk_is_self(here);
-            if (leading && status == WALK_ON)
-                continue;
-        }
-        if (!leading)
-            frames[written++] = make_frame(here, module);
-        if (unlikely(status != WALK_ON) || unlikely(written == max))
+    /* pc + 1 here: for all frames but the first the return address itself. */
+    uintptr_t next = walk->lookup + 1, sp = walk->sp, fp = walk->fp;
+    const uintptr_t last = walk->memory.low + walk->memory.span; /* the highest word */
+    unsigned written = 0;
+    if (unlikely(sp - walk->memory.low > walk->memory.span))
+        return 0;
+    while (written < max) {
+        uint64_t rule = cache_find(next - 1);
+        if (unlikely((rule & (RULE_PLAIN | RULE_TRANSIENT)) != RULE_PLAIN) &&
+            (!(rule & RULE_PLAIN) || !module_is_current(rule_module(rule))))
             break;
+        uintptr_t cfa = (uintptr_t)rule_cfa_offset(rule) + sp;
+        if (rule & RULE_BASE_FP) {
+            cfa = (uintptr_t)rule_cfa_offset(rule) + fp;
+            __asm__("" : "+r"(cfa)); /* not a conditional move */
+        }
+        uintptr_t ra_at = cfa + (uintptr_t)rule_ra_offset(rule);
+        __asm__("" : "+r"(ra_at)); /* so that the load below addresses by cfa, one step earlier */
+        /* The trusted region reaches from below sp to `last`. */
+        if (unlikely(ra_at - sp > last - sp) || (ARCH_RA != ARCH_PC && unlikely(cfa <= sp)))
+            break;
+        if (rule & RULE_FP_SAVED) {
+            uintptr_t fp_at = cfa + (uintptr_t)rule_fp_offset(rule);
+            if (unlikely(fp_at - sp > last - sp))
+                break;
+            fp = load(fp_at);
+        }
+        frames[written++] = make_frame(next - 1, rule_module(rule));
+        next = arch_code_address(load(cfa + (uintptr_t)rule_ra_offset(rule)));
+        sp = cfa;
     }
+    walk->lookup = next - 1;
+    walk->sp = sp;
+    walk->fp = fp;
+    if (written > 0)
+        walk->exact = false;
+    walk->steps += written;
+    return written;
+}
+
+/* One frame by step_any: written at *frame. */
+static enum walk_status walk_odd(struct walk *walk, uint64_t *frame)
+{
+    uintptr_t here = walk->lookup;
+    unsigned module = 0;
+    enum walk_status status = step_any(walk, cache_find(here), &module);
+    *frame = make_frame(here, module);
+    walk->steps++;
+    return status;
+}
+
+/* The fp engine has no rule for a leaf. */
+static bool walk_must_guess(const struct walk *walk)
+{
+    return walk->by_frame_pointer && walk->exact;
+}
+
+/*
+ * The whole walk. skip: frames at the top to leave out before looking whether
+ * they are libprof's.
+ */
+static unsigned walk_run(struct walk *walk, unsigned skip, uint64_t *frames, unsigned max,
+                         enum unwind_end *end)
+{
+    enum walk_status status = WALK_ON;
+    unsigned written = 0;
+    uint64_t left_out;
+    while (status == WALK_ON && (walk->steps < skip || walk_is_self(walk->lookup)))
+        if (walk_must_guess(walk) || walk_warm(walk, &left_out, 1) == 0)
+            status = walk_odd(walk, &left_out);
+    while (status == WALK_ON && written < max) {
+        if (!walk_must_guess(walk))
+            written += walk_warm(walk, frames + written, max - written);
+        if (walk->lookup + 1 == 0 && !walk->exact)
+            status = WALK_COMPLETE; /* a return address of 0 */
+        else if (written < max)
+            status = walk_odd(walk, &frames[written++]);
+    }
+    /* The last frame that fitted may have been the outermost. */
+    if (status == WALK_ON && walk->lookup + 1 == 0 && !walk->exact)
+        status = WALK_COMPLETE;
     *end = status == WALK_COMPLETE ? UNWIND_COMPLETE
            : status == WALK_BROKEN ? UNWIND_BROKEN
                                    : UNWIND_TRUNCATED;
