@@ -30,6 +30,9 @@ bool profile_encode(const struct profile *p, bool compress, unsigned char **out,
 /* Writes gzip'ed protobuf to path by way of a temporary file beside it; "-" is
  * standard output. A device or pipe is written to directly. */
 bool profile_write_file(const struct profile *p, const char *path, struct profile_error *err);
+/* The same for bytes of any kind. */
+bool profile_write_bytes(const char *path, const void *data, size_t size,
+                         struct profile_error *err);
 bool profile_write_fd(const struct profile *p, int fd, struct profile_error *err);
 
 #endif

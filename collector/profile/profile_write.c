@@ -291,27 +291,31 @@ static bool write_by_rename(const char *path, const unsigned char *data, size_t 
     return ok;
 }
 
-bool profile_write_file(const struct profile *p, const char *path, struct profile_error *err)
+bool profile_write_bytes(const char *path, const void *data, size_t size, struct profile_error *err)
 {
     struct stat st;
-    unsigned char *data;
-    size_t size;
-    bool ok;
     if (strcmp(path, "-") == 0)
-        return profile_write_fd(p, STDOUT_FILENO, err);
+        return write_all(STDOUT_FILENO, data, size, err);
     bool exists = stat(path, &st) == 0;
     if (exists && S_ISDIR(st.st_mode))
         return profile_fail(err, "is a directory");
+    if (!exists || S_ISREG(st.st_mode))
+        return write_by_rename(path, data, size, err);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return profile_fail(err, "%s", strerror(errno));
+    bool ok = write_all(fd, data, size, err);
+    close(fd);
+    return ok;
+}
+
+bool profile_write_file(const struct profile *p, const char *path, struct profile_error *err)
+{
+    unsigned char *data;
+    size_t size;
     if (!profile_encode(p, true, &data, &size, err))
         return false;
-    if (exists && !S_ISREG(st.st_mode)) {
-        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        ok = fd >= 0 ? write_all(fd, data, size, err) : profile_fail(err, "%s", strerror(errno));
-        if (fd >= 0)
-            close(fd);
-    } else {
-        ok = write_by_rename(path, data, size, err);
-    }
+    bool ok = profile_write_bytes(path, data, size, err);
     free(data);
     return ok;
 }

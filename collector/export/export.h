@@ -1,0 +1,55 @@
+/*
+ * Profiles for other tools: one format, one function from a profile to text.
+ *
+ * The profile an export is given is merged, symbolized, pruned and filtered; it
+ * stays as it is. A comparison is a profile from profile_subtract(..., diff = true):
+ * the samples labelled pprof::base=true are those before, negated.
+ */
+#ifndef COLLECTOR_EXPORT_EXPORT_H
+#define COLLECTOR_EXPORT_EXPORT_H
+
+#include <stdbool.h>
+
+#include "export/writer.h"
+#include "profile/profile.h"
+
+struct export_options {
+    int type;          /* index of the sample type asked for; valid */
+    const char *title; /* NULL: made from the program's name and the type */
+};
+
+/* False with *err if the format cannot hold this profile; what *out holds then is
+ * to be thrown away. */
+typedef bool export_write_fn(struct writer *out, const struct profile *p,
+                             const struct export_options *options, struct profile_error *err);
+
+struct export_format {
+    const char *name;      /* for --to */
+    const char *extension; /* of the file, with its dot; "" for callgrind.out.* */
+    const char *purpose;   /* a few words for the help text */
+    export_write_fn *write;
+};
+
+/* The formats, ended by one without a name. */
+extern const struct export_format export_formats[];
+
+/* NULL with *err that lists the names. */
+const struct export_format *export_find_format(const char *name, struct profile_error *err);
+
+/* ---- For the formats ---- */
+
+/* Does the sample belong to what a comparison compares with? */
+bool export_is_base(const struct profile_sample *s);
+/* Does the profile hold such samples? */
+bool export_is_diff(const struct profile *p);
+/* Fails with a clear line if a value is negative: of one type, or of all (-1). */
+bool export_check_positive(const struct profile *p, int type, const char *format,
+                           struct profile_error *err);
+/* a + b, stopping at the ends of the range. */
+int64_t export_add(int64_t a, int64_t b);
+/* Sum of a type's values; base or not, as asked. Base values come out positive. */
+int64_t export_total(const struct profile *p, int type, bool base);
+
+export_write_fn callgrind_write, folded_write;
+
+#endif

@@ -1,0 +1,191 @@
+"""prof export: usage: test_export.py PROF-EXPORT."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import fixtures
+from pprof import Callgrind, go_cum
+
+TOOL = sys.argv.pop(1)
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class ExportCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+
+    def save(self, profile, name="p"):
+        return profile.save(os.path.join(self.dir, name + ".pb.gz"))
+
+    def run_tool(self, *arguments):
+        return subprocess.run([TOOL, *arguments], capture_output=True)
+
+    def export(self, form, *arguments):
+        done = self.run_tool("--to", form, *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode()  # which also says that it is UTF-8
+
+    def refuse(self, *arguments):
+        """The one line the tool refuses with."""
+        done = self.run_tool(*arguments)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.stdout, b"")
+        text = done.stderr.decode()
+        self.assertEqual(text.count("\n"), 1, text)
+        return text
+
+    def compare(self, form, *arguments):
+        """Exports the comparison of two profiles that differ in known ways."""
+        before = self.save(fixtures.change(3, "gone"), "before")
+        after = self.save(fixtures.change(5, "come"), "after")
+        return self.export(form, "--diff_base", before, *arguments, after)
+
+
+class Callgrinds(ExportCase):
+    def check_against_go(self, path, types):
+        text = self.export("callgrind", path)
+        parsed = Callgrind(text)
+        self.assertEqual(parsed.summary, parsed.total)
+        self.assertEqual(parsed.totals, parsed.total)
+        for name, unit in types:
+            expected = go_cum(path, name, unit)
+            if expected is None:
+                self.skipTest("no Go here to compare with")
+            event = parsed.events.index(name)
+            for function, (flat, cum) in expected.items():
+                same = [v for (_, _, fn), v in parsed.self.items() if fn == function]
+                self.assertEqual(sum(v[event] for v in same), flat, function)
+                same = [v for (_, _, fn), v in parsed.incoming.items() if fn == function]
+                self.assertEqual(sum(v[event] for v in same), cum, function)
+
+    def test_cost_equals_pprof(self):
+        path = self.save(fixtures.recursion())
+        self.check_against_go(path, [("samples", "count"), ("cpu", "ns")])
+
+    def test_large_equals_pprof(self):
+        path = self.save(fixtures.large(500))
+        self.check_against_go(path, [("alloc_objects", "count"), ("inuse_space", "B")])
+
+    def test_annotate_agrees(self):
+        if not shutil.which("callgrind_annotate"):
+            self.skipTest("no callgrind_annotate here")
+        out = os.path.join(self.dir, "callgrind.out.1")
+        self.export("callgrind", "-o", out, self.save(fixtures.recursion()))
+        done = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--tree=both",
+                               "--threshold=100", out], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"98 \(100.0%\) 13 \(100.0%\)  PROGRAM TOTALS")
+        # x and y call each other and x itself; both numbers are pprof's cum.
+        self.assertRegex(done.stdout, r"71 \(72.45%\) .* \*  /src/app.c:x \[/src/app\]")
+        self.assertRegex(done.stdout, r"41 \(41.84%\) .* \*  /src/lib.c:y \[/usr/lib/libw.so.1\]")
+
+    def test_golden(self):
+        with open(os.path.join(HERE, "recursion.callgrind")) as f:
+            golden = f.read()
+        text = self.export("callgrind", self.save(fixtures.recursion()))
+        self.assertEqual(re.sub("creator: .*", "creator: libprof", text), golden)
+
+    def test_odd_names(self):
+        parsed = Callgrind(self.export("callgrind", self.save(fixtures.odd_names())))
+        self.assertEqual(parsed.events[0], "inuse_space")
+        self.assertEqual(len(parsed.bound), len(fixtures.ODD_NAMES) + 1)
+        self.assertEqual({at[0] for at in parsed.bound.values()}, {'/odd "dir"/<app>&;', "???"})
+        self.assertIn("semi;colon", {at[2] for at in parsed.bound.values()})
+        # A program linked to run where it is keeps its addresses.
+        self.assertIn(0x401000, {address for _, address, _ in parsed.lines})
+
+    def test_namesakes_stay_apart(self):
+        parsed = Callgrind(self.export("callgrind", self.save(fixtures.namesakes())))
+        cpu = {file: v[0] for (_, file, _), v in parsed.incoming.items()}
+        self.assertEqual(cpu, {"/one/x.c": 5, "/two/x.c": 12})
+        names = {name for _, _, name in parsed.incoming}
+        self.assertEqual(names, {"init", "init [2]"})
+
+    def test_chosen_type_is_first(self):
+        path = self.save(fixtures.odd_names())
+        parsed = Callgrind(self.export("callgrind", "-sample_index", "alloc_space", path))
+        self.assertEqual(parsed.events[0], "alloc_space")
+
+    def test_comparison_is_refused(self):
+        before = self.save(fixtures.change(9, "gone"), "before")
+        after = self.save(fixtures.change(5, "come"), "after")
+        for option in "--base", "--diff_base":
+            text = self.refuse("--to", "callgrind", option, before, after)
+            self.assertRegex(text, "negative values .*callgrind")
+
+
+class Folded(ExportCase):
+    def parse(self, text):
+        result = {}
+        for line in text.removesuffix("\n").split("\n"):
+            stack, value = re.fullmatch(r"(.*) (\d+)", line).groups()
+            self.assertNotIn(stack, result)
+            result[stack] = int(value)
+        return result
+
+    def test_stacks(self):
+        stacks = self.parse(self.export("folded", self.save(fixtures.recursion())))
+        self.assertEqual(sum(stacks.values()), 98)
+        self.assertEqual(stacks["main;x;x;x"], 30)
+        self.assertEqual(stacks["main;y;x;inl"], 11)
+        self.assertEqual(stacks["main;ns::work;[libc.so.6];[libc.so.6]"], 7)
+
+    def test_odd_names(self):
+        text = self.export("folded", "-sample_index=alloc_space", self.save(fixtures.odd_names()))
+        stacks = self.parse(text)
+        n = len(fixtures.ODD_NAMES)
+        self.assertEqual(sum(stacks.values()), sum(100 + i for i in range(n)))
+        self.assertEqual(sorted(s.count(";") for s in stacks), list(range(n)))
+
+    def test_comparison(self):
+        self.assertEqual(set(self.compare("folded").splitlines()),
+                         {"main;hot 30 50", "main;gone 10 0", "main;come 0 10"})
+
+    def test_several_files_add_up(self):
+        path = self.save(fixtures.recursion())
+        self.assertEqual(sum(self.parse(self.export("folded", path, path)).values()), 2 * 98)
+
+
+class BadInput(ExportCase):
+    def test_one_clear_line(self):
+        path = self.save(fixtures.recursion())
+        heap = self.save(fixtures.odd_names(), "heap")
+        empty = os.path.join(self.dir, "empty")
+        open(empty, "w").close()
+        for arguments, expected in [
+            (["--to", "nothing", path], 'unknown format "nothing"; there are callgrind'),
+            ([path], "--to FORMAT is missing"),
+            (["--to", "folded"], "no profile is named"),
+            (["--to", "folded", empty], "empty"),
+            (["--to", "folded", path, heap], "merging: "),
+            (["--to", "folded", "/nonexistent"], "/nonexistent: No such file"),
+            (["--to", "folded", "-o", "/nonexistent/x", path], "/nonexistent/x: No such file"),
+            (["--to", "folded", "-sample_index=moon", path], "moon"),
+            (["--to", "folded", "-focus=(", path], "focus"),
+        ]:
+            self.assertIn(expected, self.refuse(*arguments))
+
+
+class Speed(ExportCase):
+    def test_50000_stacks(self):
+        path = self.save(fixtures.large(50000))
+        formats = os.environ.get("EXPORT_FORMATS", "callgrind folded").split()
+        for form in formats:
+            start = time.monotonic()
+            self.export(form, "-o", os.path.join(self.dir, "out"), path)
+            took = time.monotonic() - start
+            print(f"# 50,000 stacks to {form}: {took:.2f} s", file=sys.stderr)
+            self.assertLess(took, 20)  # a second on an idle machine; this one may be shared
+
+
+if __name__ == "__main__":
+    unittest.main()
