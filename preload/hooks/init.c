@@ -3,9 +3,11 @@
  * that allocates nothing. Allocation hooks may have started the recorder before,
  * from another library's constructor.
  */
+#include "hooks/rebind.h"
 #include "sample/recorder.h"
 
 __attribute__((constructor)) static void libprof_init(void)
 {
-    recorder_active();
+    if (recorder_active())
+        rebind_allocator();
 }

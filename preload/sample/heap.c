@@ -164,11 +164,7 @@ static __attribute__((noinline)) void record(const void *block, size_t size)
     account_inuse(weighted(size));
 }
 
-/*
- * Is this allocation to be recorded? True: the thread is inside libprof and
- * `end` must follow. The count has gone below zero, or the hook wants to know.
- */
-static bool begin(void)
+bool heap_begin(void)
 {
     struct thread_state *self = &thread_self;
     uint32_t epoch = self->epoch;
@@ -192,7 +188,7 @@ static bool begin(void)
     return true;
 }
 
-static void *end(void *block, size_t size)
+void *heap_end(void *block, size_t size)
 {
     if (block)
         record(block, size);
@@ -208,9 +204,9 @@ static void *place(size_t size)
 
 void *heap_malloc(size_t size)
 {
-    if (!begin())
+    if (!heap_begin())
         return real.malloc ? real.malloc(size) : boot_alloc(size);
-    return end(place(size), size);
+    return heap_end(place(size), size);
 }
 
 void *heap_calloc(size_t count, size_t size)
@@ -218,12 +214,12 @@ void *heap_calloc(size_t count, size_t size)
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
         return real.calloc ? real.calloc(count, size) : NULL; /* fails, with its errno */
-    if (!begin())
+    if (!heap_begin())
         return real.calloc ? real.calloc(count, size) : boot_alloc(total);
     if (exact || total > PLACE_MAX) /* fresh pages are zero already: don't touch them */
-        return end(real.calloc(count, size), total);
+        return heap_end(real.calloc(count, size), total);
     void *block = place(total);
-    return end(block ? memset(block, 0, total) : NULL, total);
+    return heap_end(block ? memset(block, 0, total) : NULL, total);
 }
 
 /* Alignment for a sampled aligned request: at least the page. */
@@ -235,25 +231,25 @@ static size_t page_alignment(size_t alignment)
 
 void *heap_memalign(size_t alignment, size_t size)
 {
-    if (!begin())
+    if (!heap_begin())
         return real.memalign ? real.memalign(alignment, size) : boot_alloc(size);
-    return end(real.memalign(page_alignment(alignment), size), size);
+    return heap_end(real.memalign(page_alignment(alignment), size), size);
 }
 
 void *heap_aligned_alloc(size_t alignment, size_t size)
 {
-    if (!begin())
+    if (!heap_begin())
         return real.aligned_alloc ? real.aligned_alloc(alignment, size) : boot_alloc(size);
     /* Some allocators want the size to be a multiple of the alignment: only
      * memalign takes the page with any size. */
     void *block = exact || !real.memalign ? real.aligned_alloc(alignment, size)
                                           : real.memalign(page_alignment(alignment), size);
-    return end(block, size);
+    return heap_end(block, size);
 }
 
 int heap_posix_memalign(void **block, size_t alignment, size_t size)
 {
-    if (!begin()) {
+    if (!heap_begin()) {
         if (real.posix_memalign)
             return real.posix_memalign(block, alignment, size);
         *block = boot_alloc(size);
@@ -263,22 +259,22 @@ int heap_posix_memalign(void **block, size_t alignment, size_t size)
      * must be refused as the real function refuses it. */
     bool valid = alignment % sizeof(void *) == 0;
     int error = real.posix_memalign(block, valid ? page_alignment(alignment) : alignment, size);
-    end(error ? NULL : *block, size);
+    heap_end(error ? NULL : *block, size);
     return error;
 }
 
 void *heap_valloc(size_t size)
 {
-    if (!begin())
+    if (!heap_begin())
         return real.valloc ? real.valloc(size) : boot_alloc(size);
-    return end(real.valloc(size), size);
+    return heap_end(real.valloc(size), size);
 }
 
 void *heap_pvalloc(size_t size)
 {
-    if (!begin())
+    if (!heap_begin())
         return real.pvalloc ? real.pvalloc(size) : boot_alloc(size);
-    return end(real.pvalloc(size), size);
+    return heap_end(real.pvalloc(size), size);
 }
 
 /* Moves a sampled block to a page of its own. NULL: no memory; the block stays. */
@@ -304,7 +300,7 @@ void *heap_realloc(void *block, size_t size)
 {
     if (boot_owns(block))
         return boot_move(block, size);
-    bool sampled = begin();
+    bool sampled = heap_begin();
     if (!sampled && !recorder_enter())
         return real.realloc ? real.realloc(block, size) : boot_alloc(size);
     /* Out of the table before the real call: once that has moved the block,

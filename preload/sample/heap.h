@@ -45,6 +45,15 @@ void *heap_valloc(size_t size);
 void *heap_pvalloc(size_t size);
 
 /*
+ * For allocation functions of other kinds (C++'s operators): is the request that
+ * took the count below zero to be recorded? True: the thread is inside libprof,
+ * and heap_end must follow with what the real function returned, which heap_end
+ * passes on.
+ */
+bool heap_begin(void);
+void *heap_end(void *block, size_t size);
+
+/*
  * Before the real free of a block that passes the mask: takes it out of the live
  * table. The block leaves the table first: once the real free has run, another
  * thread may be given the same address. True when there is nothing to free for

@@ -1,0 +1,59 @@
+/*
+ * Which allocator is behind us, or before us: rebind.h's two arrangements.
+ */
+#include "hooks/operators.h"
+#include "hooks/rebind.h"
+#include "runtime/config.h"
+#include "runtime/log.h"
+#include "runtime/real.h"
+#include "sample/heap.h"
+#include "sample/recorder.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t alignment, size_t size);
+void cfree(void *block);
+
+/* The program's calls go to an allocator that precedes us: its functions are the
+ * real ones then, not those of the C library behind us. */
+static void rebind_family(const void *owner)
+{
+    struct rebind table[] = {
+#define FAMILY(type, name, parameters) {#name, (void *)(uintptr_t)name, dlsym(RTLD_DEFAULT, #name)},
+        INTERPOSED_ALLOC(FAMILY)
+#undef FAMILY
+    };
+    size_t n = 0;
+    /* A function that the allocator lacks is the C library's for everybody, and
+     * a block of one must not reach the other's free: left alone. */
+#define KEEP(type, name, parameters)                                                               \
+    if (table[n].original == table[n].replacement)                                                 \
+        table[n].original = NULL;                                                                  \
+    *(void **)&real.name = table[n++].original;
+    INTERPOSED_ALLOC(KEEP)
+#undef KEEP
+    rebind_objects(table, n, owner);
+}
+
+void rebind_allocator(void)
+{
+    if (config.heap_rate == 0)
+        return;
+    static const char *const sanitizers[] = {"__asan_init", "__tsan_init", "__msan_init"};
+    for (size_t n = 0; n < sizeof sanitizers / sizeof *sanitizers; n++) {
+        if (dlsym(RTLD_DEFAULT, sanitizers[n])) {
+            config.heap_rate = 0;
+            heap_start(false);
+            log_line(LOG_WARN, "%s: the program has a sanitizer's allocator: no heap profile",
+                     sanitizers[n]);
+            return;
+        }
+    }
+    void *first = dlsym(RTLD_DEFAULT, "malloc");
+    if (first && first != (void *)(uintptr_t)malloc)
+        rebind_family(first);
+    operators_rebind((const void *)(uintptr_t)real.malloc);
+}

@@ -1,0 +1,65 @@
+#include "hooks/operators.h"
+#include "hooks/rebind.h"
+#include "sample/heap.h"
+#include "sample/thread.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+static struct {
+#define REAL_NEW(name, parameters, arguments) void *(*name)parameters;
+#define REAL_DELETE(name, parameters, arguments) void(*name) parameters;
+    OPERATORS_NEW(REAL_NEW)
+    OPERATORS_DELETE(REAL_DELETE)
+} operators;
+
+/*
+ * A sampled block is taken where the allocator puts it, not placed on a page:
+ * sized delete trusts the size it is told, and an object that isn't rebound may
+ * be the one to call it (tcmalloc would file a page-aligned block under the
+ * wrong size class).
+ *
+ * An exception passes through these frames; the guard it leaves behind is
+ * recognized as stale by the next hook (recorder.h).
+ */
+#define HOOK_NEW(name, parameters, arguments)                                                      \
+    static void *hook_##name parameters                                                            \
+    {                                                                                              \
+        if (__builtin_expect((thread_self.heap_left -= (int64_t)size) >= 0, 1) || !heap_begin())   \
+            return operators.name arguments;                                                       \
+        return heap_end(operators.name arguments, size);                                           \
+    }
+
+#define HOOK_DELETE(name, parameters, arguments)                                                   \
+    static void hook_##name parameters                                                             \
+    {                                                                                              \
+        if (((uintptr_t)block & heap_free_mask) == 0 && heap_free(block))                          \
+            return;                                                                                \
+        operators.name arguments;                                                                  \
+    }
+
+OPERATORS_NEW(HOOK_NEW)
+OPERATORS_DELETE(HOOK_DELETE)
+
+static bool same_object(const void *a, const void *b)
+{
+    Dl_info first, second;
+    return a && b && dladdr(a, &first) && dladdr(b, &second) && first.dli_fbase == second.dli_fbase;
+}
+
+void operators_rebind(const void *owner)
+{
+    /* The operators that a program finds first decide. */
+    if (!same_object(dlsym(RTLD_DEFAULT, "_Znwm"), owner))
+        return;
+    const struct rebind table[] = {
+#define RESOLVE(name, parameters, arguments)                                                       \
+    {#name, (void *)(uintptr_t)hook_##name, dlsym(RTLD_DEFAULT, #name)},
+        OPERATORS_NEW(RESOLVE) OPERATORS_DELETE(RESOLVE)};
+    size_t n = 0;
+#define KEEP(name, parameters, arguments) *(void **)&operators.name = table[n++].original;
+    OPERATORS_NEW(KEEP)
+    OPERATORS_DELETE(KEEP)
+    rebind_objects(table, n, owner);
+}
