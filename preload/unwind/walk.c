@@ -4,6 +4,8 @@
 #include "unwind/rule.h"
 #include "unwind/unwind.h"
 
+#include <sys/auxv.h>
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -163,12 +165,17 @@ void unwind_set_self(uintptr_t low, uintptr_t high)
     walk_self_size = high - low;
 }
 
+/* From the linker: where the object that this is part of begins, and its code ends. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
 enum unwind_engine unwind_init(enum unwind_engine wanted)
 {
     module_init();
-    const struct module *own = module_get(module_find((uintptr_t)&unwind_init));
-    if (own && own->is_self)
-        unwind_set_self(own->start, own->limit);
+    /* By the linker's symbols rather than by module_find, which would read our own
+     * headers with a dozen checked reads, in each program that is started. */
+    if (getauxval(AT_PHDR) - (uintptr_t)__ehdr_start >= 4096) /* not part of the program */
+        unwind_set_self((uintptr_t)__ehdr_start, (uintptr_t)etext);
     walk_engine = wanted == UNWIND_LIBUNWIND && !libunwind_load() ? UNWIND_CFI : wanted;
     return walk_engine;
 }
