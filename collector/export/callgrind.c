@@ -17,7 +17,7 @@
 #include "export/export.h"
 #include "export/frames.h"
 #include "profile/hash.h"
-#include "profile/xalloc.h"
+#include "profile/mem.h"
 
 #define ROOT_NAME "[root]"
 #define NONE UINT32_MAX
@@ -75,7 +75,7 @@ static struct edge *find_edge(struct callgrind *c, uint32_t site, uint32_t calle
     HASH_FIND(hh, c->edges, &key, sizeof(key), e);
     if (e)
         return e;
-    e = xcalloc(1, sizeof(*e) + c->n_types * sizeof(e->cost[0]));
+    e = mem_zero(1, sizeof(*e) + c->n_types * sizeof(e->cost[0]));
     e->key = key;
     e->next = c->calls[site];
     c->calls[site] = e;
@@ -115,15 +115,15 @@ static void disambiguate(struct callgrind *c)
     struct twin *twins = NULL, *t, *next;
     for (size_t i = 0; i < c->f->n; i++) {
         const struct frame *f = &c->f->list[i];
-        char *key = xasprintf("%s\n%s\n%s", f->name, frames_base_name(f->file),
-                              frames_base_name(f->object));
+        char *key = mem_printf("%s\n%s\n%s", f->name, frames_base_name(f->file),
+                               frames_base_name(f->object));
         HASH_FIND_STR(twins, key, t);
         if (t) {
             free(key);
             c->suffix[i] = ++t->n;
             continue;
         }
-        t = xcalloc(1, sizeof(*t));
+        t = mem_zero(1, sizeof(*t));
         t->key = key;
         t->n = 1;
         HASH_ADD_KEYPTR(hh, twins, t->key, strlen(t->key), t);
@@ -146,7 +146,7 @@ static void put_name(struct callgrind *c, const char *prefix, struct name_id **k
     HASH_FIND_STR(*known, name, id);
     bool is_new = !id;
     if (is_new) {
-        id = xcalloc(1, sizeof(*id));
+        id = mem_zero(1, sizeof(*id));
         id->name = name;
         id->id = HASH_COUNT(*known) + 1;
         HASH_ADD_KEYPTR(hh, *known, id->name, strlen(id->name), id);
@@ -304,19 +304,19 @@ static void put_header(struct callgrind *c)
 static void prepare(struct callgrind *c, int type)
 {
     size_t sites = c->f->n_sites + 1, frames = c->f->n + 1;
-    c->order = xcalloc(c->n_types, sizeof(*c->order));
+    c->order = mem_zero(c->n_types, sizeof(*c->order));
     c->order[0] = (size_t)type;
     for (size_t i = 0, at = 1; i < c->n_types; i++)
         if (i != (size_t)type)
             c->order[at++] = i;
-    c->self = xcalloc(sites * c->n_types, sizeof(*c->self));
-    c->total = xcalloc(c->n_types, sizeof(*c->total));
-    c->calls = xcalloc(sites, sizeof(*c->calls));
-    c->next_site = xcalloc(sites, sizeof(*c->next_site));
-    c->first_site = xcalloc(frames, sizeof(*c->first_site));
-    c->on_stack = xcalloc(frames, sizeof(*c->on_stack));
-    c->suffix = xcalloc(frames, sizeof(*c->suffix));
-    c->fn_known = xcalloc(frames, sizeof(*c->fn_known));
+    c->self = mem_zero(sites * c->n_types, sizeof(*c->self));
+    c->total = mem_zero(c->n_types, sizeof(*c->total));
+    c->calls = mem_zero(sites, sizeof(*c->calls));
+    c->next_site = mem_zero(sites, sizeof(*c->next_site));
+    c->first_site = mem_zero(frames, sizeof(*c->first_site));
+    c->on_stack = mem_zero(frames, sizeof(*c->on_stack));
+    c->suffix = mem_zero(frames, sizeof(*c->suffix));
+    c->fn_known = mem_zero(frames, sizeof(*c->fn_known));
     for (size_t i = 0; i < frames; i++)
         c->first_site[i] = NONE;
     for (size_t i = sites; i-- > 0;) {

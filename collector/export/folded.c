@@ -9,7 +9,7 @@
 #include "export/export.h"
 #include "export/frames.h"
 #include "profile/hash.h"
-#include "profile/xalloc.h"
+#include "profile/mem.h"
 
 struct folded_line {
     UT_hash_handle hh;
@@ -37,7 +37,7 @@ static void add_line(struct folded_line **lines, const struct writer *text, int6
     struct folded_line *line;
     HASH_FIND(hh, *lines, text->data, text->size, line);
     if (!line) {
-        line = xmalloc(sizeof(*line) + text->size);
+        line = mem_alloc(sizeof(*line) + text->size);
         line->before = line->after = 0;
         line->size = text->size;
         memcpy(line->text, text->data, text->size);

@@ -6,9 +6,9 @@
 
 #include "export/link_address.h"
 #include "profile/hash.h"
-#include "profile/xalloc.h"
+#include "profile/mem.h"
 
-#define obstack_chunk_alloc xmalloc
+#define obstack_chunk_alloc mem_alloc
 #define obstack_chunk_free free
 
 /* Line numbers beyond this are damage, and more than KCachegrind can hold. */
@@ -76,7 +76,7 @@ static uint32_t find_frame(struct builder *b, const struct profile_location *l,
     known->key = key;
     known->index = (uint32_t)b->f->n;
     HASH_ADD(hh, b->known, key, sizeof(key), known);
-    b->f->list = xgrow(b->f->list, b->f->n, &b->room, sizeof(*b->f->list));
+    b->f->list = mem_grow(b->f->list, b->f->n, &b->room, sizeof(*b->f->list));
     b->f->list[b->f->n++] = (struct frame){
         .name = *name ? name : name_of_object(b, object),
         .file = file,
@@ -109,18 +109,18 @@ static void add_site(struct builder *b, const struct profile_location *l, size_t
 
 struct frames *frames_new(const struct profile *p, enum frames_identity identity)
 {
-    struct frames *f = xcalloc(1, sizeof(*f));
+    struct frames *f = mem_zero(1, sizeof(*f));
     struct builder b = {.p = p, .f = f, .identity = identity};
     size_t n = 0;
-    f->pool = xmalloc(sizeof(struct obstack));
+    f->pool = mem_alloc(sizeof(struct obstack));
     obstack_init((struct obstack *)f->pool);
-    b.bias = xcalloc(p->n_mappings + 1, sizeof(*b.bias));
+    b.bias = mem_zero(p->n_mappings + 1, sizeof(*b.bias));
     for (size_t i = 0; i < p->n_mappings; i++)
         b.bias[i] = link_address_find_bias(p->mappings[i]);
     for (size_t i = 0; i < p->n_locations; i++)
         n += p->locations[i]->n_lines ? p->locations[i]->n_lines : 1;
-    f->sites = xcalloc(n + 1, sizeof(*f->sites));
-    f->first = xcalloc(p->n_locations + 1, sizeof(*f->first));
+    f->sites = mem_zero(n + 1, sizeof(*f->sites));
+    f->first = mem_zero(p->n_locations + 1, sizeof(*f->first));
     for (size_t i = 0; i < p->n_locations; i++) {
         const struct profile_location *l = p->locations[i];
         f->first[i] = (uint32_t)f->n_sites;
@@ -153,7 +153,7 @@ void frames_expand(const struct frames *f, const struct profile_sample *s,
     for (size_t i = s->n_locations; i-- > 0;) {
         size_t location = s->locations[i]->id - 1;
         for (uint32_t site = f->first[location + 1]; site-- > f->first[location];) {
-            stack->sites = xgrow(stack->sites, stack->n, &stack->room, sizeof(*stack->sites));
+            stack->sites = mem_grow(stack->sites, stack->n, &stack->room, sizeof(*stack->sites));
             stack->sites[stack->n++] = site;
         }
     }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/mem.h"
 #include "profile/utf8.h"
-#include "profile/xalloc.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
@@ -17,10 +17,10 @@ static char *reserve(struct writer *w, size_t size)
         size_t room = w->room ? w->room : 4096;
         while (size > room - w->size) {
             if (room > SIZE_MAX / 2)
-                xalloc_die();
+                mem_die();
             room *= 2;
         }
-        w->data = xrealloc(w->data, room, 1);
+        w->data = mem_resize(w->data, room, 1);
         w->room = room;
     }
     return w->data + w->size;

@@ -5,9 +5,9 @@
 #ifndef COLLECTOR_PROFILE_HASH_H
 #define COLLECTOR_PROFILE_HASH_H
 
-#include "profile/xalloc.h"
+#include "profile/mem.h"
 
-#define uthash_fatal(msg) xalloc_die()
+#define uthash_fatal(msg) mem_die()
 #include <uthash.h>
 
 #endif

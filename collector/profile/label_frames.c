@@ -29,7 +29,7 @@ struct made_frame {
 static struct profile_location *frame_for(struct profile *p, struct made_frame **made,
                                           const char *key, const char *value)
 {
-    char *name = xasprintf("%s\n%s", key, value);
+    char *name = mem_printf("%s\n%s", key, value);
     struct made_frame *e;
     HASH_FIND_STR(*made, name, e);
     if (!e) {
@@ -47,14 +47,14 @@ static struct profile_location *frame_for(struct profile *p, struct made_frame *
  * malloc'ed. */
 static char *label_values(const struct profile_sample *s, const char *key, const char *unit)
 {
-    char *text = xstrdup(""), number[UNIT_TEXT];
+    char *text = mem_strdup(""), number[UNIT_TEXT];
     for (size_t i = 0; i < s->n_labels; i++) {
         const struct profile_label *l = &s->labels[i];
         if (strcmp(l->key, key) != 0)
             continue;
         const char *value =
             l->str ? l->str : unit_format(number, l->num, l->unit, *l->unit ? unit : "");
-        char *longer = xasprintf("%s%s%s", text, *text ? "," : "", value);
+        char *longer = mem_printf("%s%s%s", text, *text ? "," : "", value);
         free(text);
         text = longer;
     }
@@ -66,7 +66,7 @@ static size_t frames_of(struct profile *p, struct made_frame **made, const struc
                         const char *keys, const char *unit, struct profile_location **frames,
                         bool *any)
 {
-    char *copy = xstrdup(keys), *rest = copy, *key;
+    char *copy = mem_strdup(keys), *rest = copy, *key;
     size_t n = 0;
     while ((key = strsep(&rest, ","))) {
         if (!*key)
@@ -97,8 +97,8 @@ unsigned profile_add_tag_frames(struct profile *p, const char *root_keys, const 
     leaf_keys = leaf_keys ? leaf_keys : "";
     if (!*root_keys && !*leaf_keys)
         return 0;
-    struct profile_location **roots = xcalloc(count_keys(root_keys), sizeof(*roots));
-    struct profile_location **leaves = xcalloc(count_keys(leaf_keys), sizeof(*leaves));
+    struct profile_location **roots = mem_zero(count_keys(root_keys), sizeof(*roots));
+    struct profile_location **leaves = mem_zero(count_keys(leaf_keys), sizeof(*leaves));
     for (size_t i = 0; i < p->n_samples; i++) {
         struct profile_sample *s = p->samples[i];
         size_t n_roots = frames_of(p, &made, s, root_keys, unit, roots, &any_root);

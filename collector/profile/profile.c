@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "profile/hash.h"
-#include "profile/xalloc.h"
+#include "profile/mem.h"
 
-#define obstack_chunk_alloc xmalloc
+#define obstack_chunk_alloc mem_alloc
 #define obstack_chunk_free free
 
 /* Chunks of this size keep the number of malloc calls low for large profiles. */
@@ -38,8 +38,8 @@ bool profile_fail(struct profile_error *err, const char *fmt, ...)
 
 struct profile *profile_new(void)
 {
-    struct profile *p = xcalloc(1, sizeof(*p));
-    p->pool = xcalloc(1, sizeof(*p->pool));
+    struct profile *p = mem_zero(1, sizeof(*p));
+    p->pool = mem_zero(1, sizeof(*p->pool));
     obstack_begin(&p->pool->memory, POOL_CHUNK);
     const char *empty = profile_intern(p, "");
     p->drop_frames = p->keep_frames = p->default_sample_type = p->doc_url = empty;
@@ -72,7 +72,7 @@ void *profile_alloc(struct profile *p, size_t size)
 static void *alloc_zeroed(struct profile *p, size_t n, size_t size)
 {
     if (n > SIZE_MAX / (size ? size : 1))
-        xalloc_die();
+        mem_die();
     void *at = obstack_alloc(&p->pool->memory, n * size);
     if (n)
         memset(at, 0, n * size);
@@ -101,7 +101,7 @@ const char *profile_intern(struct profile *p, const char *s)
 void profile_add_sample_type(struct profile *p, const char *type, const char *unit)
 {
     p->sample_types =
-        xgrow(p->sample_types, p->n_sample_types, &p->pool->cap_types, sizeof(*p->sample_types));
+        mem_grow(p->sample_types, p->n_sample_types, &p->pool->cap_types, sizeof(*p->sample_types));
     p->sample_types[p->n_sample_types++] = (struct profile_value_type){
         .type = profile_intern(p, type),
         .unit = profile_intern(p, unit),
@@ -110,7 +110,8 @@ void profile_add_sample_type(struct profile *p, const char *type, const char *un
 
 void profile_add_comment(struct profile *p, const char *text)
 {
-    p->comments = xgrow(p->comments, p->n_comments, &p->pool->cap_comments, sizeof(*p->comments));
+    p->comments =
+        mem_grow(p->comments, p->n_comments, &p->pool->cap_comments, sizeof(*p->comments));
     p->comments[p->n_comments++] = profile_intern(p, text);
 }
 
@@ -118,7 +119,8 @@ struct profile_mapping *profile_add_mapping(struct profile *p)
 {
     struct profile_mapping *m = alloc_zeroed(p, 1, sizeof(*m));
     m->file = m->build_id = profile_intern(p, "");
-    p->mappings = xgrow(p->mappings, p->n_mappings, &p->pool->cap_mappings, sizeof(*p->mappings));
+    p->mappings =
+        mem_grow(p->mappings, p->n_mappings, &p->pool->cap_mappings, sizeof(*p->mappings));
     p->mappings[p->n_mappings++] = m;
     m->id = p->n_mappings;
     return m;
@@ -134,7 +136,7 @@ struct profile_function *profile_add_function(struct profile *p, const char *nam
     f->filename = profile_intern(p, filename);
     f->start_line = start_line;
     p->functions =
-        xgrow(p->functions, p->n_functions, &p->pool->cap_functions, sizeof(*p->functions));
+        mem_grow(p->functions, p->n_functions, &p->pool->cap_functions, sizeof(*p->functions));
     p->functions[p->n_functions++] = f;
     f->id = p->n_functions;
     return f;
@@ -154,7 +156,7 @@ struct profile_location *profile_add_location(struct profile *p, struct profile_
     l->address = address;
     profile_set_lines(p, l, n_lines);
     p->locations =
-        xgrow(p->locations, p->n_locations, &p->pool->cap_locations, sizeof(*p->locations));
+        mem_grow(p->locations, p->n_locations, &p->pool->cap_locations, sizeof(*p->locations));
     p->locations[p->n_locations++] = l;
     l->id = p->n_locations;
     return l;
@@ -171,7 +173,7 @@ struct profile_sample *profile_add_sample(struct profile *p, size_t n_locations,
     const char *empty = n_labels ? profile_intern(p, "") : NULL;
     for (size_t i = 0; i < n_labels; i++)
         s->labels[i].key = s->labels[i].unit = empty;
-    p->samples = xgrow(p->samples, p->n_samples, &p->pool->cap_samples, sizeof(*p->samples));
+    p->samples = mem_grow(p->samples, p->n_samples, &p->pool->cap_samples, sizeof(*p->samples));
     p->samples[p->n_samples++] = s;
     return s;
 }

@@ -19,7 +19,7 @@
  * Threads: a profile belongs to one thread at a time. Several threads may read
  * one that nobody changes.
  *
- * Memory: running out of memory ends the program with a message (as xmalloc
+ * Memory: running out of memory ends the program with a message (as mem.h
  * does elsewhere): reading is bounded by PROFILE_MAX_* instead.
  */
 #ifndef COLLECTOR_PROFILE_PROFILE_H

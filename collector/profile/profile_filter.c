@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/mem.h"
 #include "profile/profile_ops.h"
 #include "profile/regex.h"
 #include "profile/tag_filter.h"
-#include "profile/xalloc.h"
 
 /* What a location means for the samples it is in. */
 struct verdict {
@@ -102,7 +102,7 @@ static void filter_samples(struct profile *p, const struct verdict *verdicts)
 /* Drops the callers above the outermost match, and samples without one. */
 static void apply_show_from(struct profile *p, struct name_filter *f)
 {
-    bool *hit = xcalloc(p->n_locations, sizeof(*hit));
+    bool *hit = mem_zero(p->n_locations, sizeof(*hit));
     for (size_t i = 0; i < p->n_locations; i++) {
         struct profile_location *l = p->locations[i];
         hit[i] = mapping_matches(l, f->show_from);
@@ -134,7 +134,7 @@ static void apply_show_from(struct profile *p, struct name_filter *f)
 static char *simplify_name(const char *name)
 {
     static const char *const part_of_name[] = {"(anonymous namespace)", "operator()"};
-    char *out = xstrdup(*name == '.' ? name + 1 : name);
+    char *out = mem_strdup(*name == '.' ? name + 1 : name);
     for (char *at = out; (at = strchr(at, '('));) {
         bool reserved = false;
         if (strncmp(at, part_of_name[0], strlen(part_of_name[0])) == 0) {
@@ -191,13 +191,13 @@ bool profile_prune(struct profile *p, struct profile_error *err)
 {
     if (!*p->drop_frames)
         return true;
-    char *drop_text = xasprintf("^(%s)$", p->drop_frames);
-    char *keep_text = xasprintf("^(%s)$", p->keep_frames);
+    char *drop_text = mem_printf("^(%s)$", p->drop_frames);
+    char *keep_text = mem_printf("^(%s)$", p->keep_frames);
     struct regex *drop = regex_compile("drop_frames", drop_text, err);
     struct regex *keep =
         *p->keep_frames && drop ? regex_compile("keep_frames", keep_text, err) : NULL;
     bool ok = drop && (keep || !*p->keep_frames);
-    unsigned char *what = xcalloc(p->n_locations, 1);
+    unsigned char *what = mem_zero(p->n_locations, 1);
     for (size_t i = 0; ok && i < p->n_locations; i++) {
         struct profile_location *l = p->locations[i];
         ptrdiff_t at = find_drop_line(l, drop, keep, false);
@@ -221,7 +221,7 @@ bool profile_prune(struct profile *p, struct profile_error *err)
 
 static void apply_prune_from(struct profile *p, const struct regex *rx)
 {
-    bool *hit = xcalloc(p->n_locations, sizeof(*hit));
+    bool *hit = mem_zero(p->n_locations, sizeof(*hit));
     for (size_t i = 0; i < p->n_locations; i++) {
         struct profile_location *l = p->locations[i];
         ptrdiff_t at = find_drop_line(l, rx, NULL, true);
@@ -264,7 +264,7 @@ static bool filter_names(struct profile *p, const struct profile_filter *f,
         if (list[i].text && *list[i].text)
             ok = (*list[i].rx = regex_compile(list[i].name, list[i].text, err)) != NULL;
     if (ok && (n.focus || n.ignore || n.hide || n.show)) {
-        struct verdict *verdicts = xcalloc(p->n_locations, sizeof(*verdicts));
+        struct verdict *verdicts = mem_zero(p->n_locations, sizeof(*verdicts));
         for (size_t i = 0; i < p->n_locations; i++)
             judge_location(&n, p->locations[i], &verdicts[i]);
         filter_samples(p, verdicts);

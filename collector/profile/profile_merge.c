@@ -29,7 +29,7 @@ struct merger {
 
 static void key_add(struct merger *m, uint64_t word)
 {
-    m->key = xgrow(m->key, m->n_key, &m->cap_key, sizeof(*m->key));
+    m->key = mem_grow(m->key, m->n_key, &m->cap_key, sizeof(*m->key));
     m->key[m->n_key++] = word;
 }
 
@@ -111,7 +111,7 @@ static struct profile_location *merge_location(struct merger *m,
     struct profile_mapping *mapping = merge_mapping(m, from->mapping);
     struct profile_function *functions[64], **f = functions;
     if (from->n_lines > 64)
-        f = xcalloc(from->n_lines, sizeof(*f));
+        f = mem_zero(from->n_lines, sizeof(*f));
     for (size_t i = 0; i < from->n_lines; i++)
         f[i] = merge_function(m, from->lines[i].function);
     m->n_key = 0;
@@ -152,7 +152,7 @@ static void key_add_labels(struct merger *m, const struct profile_sample *from)
 {
     const struct profile_label *few[16], **sorted = few;
     if (from->n_labels > 16)
-        sorted = xcalloc(from->n_labels, sizeof(*sorted));
+        sorted = mem_zero(from->n_labels, sizeof(*sorted));
     for (size_t i = 0; i < from->n_labels; i++)
         sorted[i] = &from->labels[i];
     qsort(sorted, from->n_labels, sizeof(*sorted), compare_label_keys);
@@ -208,9 +208,9 @@ static void merge_sample(struct merger *m, const struct profile_sample *from)
 
 static void merge_one(struct merger *m, const struct profile *from)
 {
-    m->location_of = xcalloc(from->n_locations, sizeof(*m->location_of));
-    m->function_of = xcalloc(from->n_functions, sizeof(*m->function_of));
-    m->mapping_of = xcalloc(from->n_mappings, sizeof(*m->mapping_of));
+    m->location_of = mem_zero(from->n_locations, sizeof(*m->location_of));
+    m->function_of = mem_zero(from->n_functions, sizeof(*m->function_of));
+    m->mapping_of = mem_zero(from->n_mappings, sizeof(*m->mapping_of));
     /* The first mapping is the main program's: it goes first even without samples. */
     if (!m->out->n_mappings && from->n_mappings)
         merge_mapping(m, from->mappings[0]);
@@ -329,7 +329,7 @@ struct profile *profile_merge(struct profile *const *in, size_t n, struct profil
             return NULL;
     struct merger m = {.out = profile_new()};
     merge_header(m.out, in, n);
-    double *factors = xcalloc(m.out->n_sample_types, sizeof(*factors));
+    double *factors = mem_zero(m.out->n_sample_types, sizeof(*factors));
     for (size_t i = 0; i < n; i++) {
         struct profile *p = with_units(in[i], m.out, factors);
         merge_one(&m, p);

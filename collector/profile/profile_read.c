@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "profile/mem.h"
 #include "profile/read_internal.h"
-#include "profile/xalloc.h"
 
 /* windowBits for a gzip header rather than a zlib one, see zlib.h. */
 #define GZIP_WINDOW (15 + 16)
@@ -29,7 +29,7 @@ static bool bytes_reserve(struct bytes *b, struct profile_error *err)
         return profile_fail(err, "larger than %zu MiB uncompressed: not read",
                             PROFILE_MAX_BYTES >> 20);
     b->cap = b->cap ? b->cap * 2 : 65536;
-    b->data = xrealloc(b->data, b->cap, 1);
+    b->data = mem_resize(b->data, b->cap, 1);
     return true;
 }
 
@@ -58,7 +58,7 @@ static bool inflate_all(const unsigned char *in, size_t size, struct bytes *out,
 {
     z_stream z = {.next_in = (unsigned char *)(uintptr_t)in, .avail_in = 0};
     if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
-        xalloc_die();
+        mem_die();
     int rc = Z_OK;
     const unsigned char *end = in + size;
     while (rc != Z_STREAM_END || z.next_in < end) {
@@ -127,7 +127,7 @@ struct profile *profile_read_memory(const void *data, size_t size, struct profil
             return NULL;
         }
     } else {
-        b.data = xmalloc(size + 1);
+        b.data = mem_alloc(size + 1);
         if (size)
             memcpy(b.data, data, size);
         b.data[size] = '\0';

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/mem.h"
 #include "profile/profile_ops.h"
-#include "profile/xalloc.h"
 
 struct profile *profile_copy(const struct profile *p)
 {
@@ -80,7 +80,7 @@ void profile_scale_n(struct profile *p, const double *factors)
 
 void profile_scale(struct profile *p, double factor)
 {
-    double *factors = xcalloc(p->n_sample_types, sizeof(*factors));
+    double *factors = mem_zero(p->n_sample_types, sizeof(*factors));
     for (size_t i = 0; i < p->n_sample_types; i++)
         factors[i] = factor;
     if (factor != 1)
@@ -101,7 +101,7 @@ bool profile_normalize(struct profile *p, const struct profile *base, struct pro
     if (p->n_sample_types != base->n_sample_types)
         return profile_fail(err, "incompatible sample types: %zu in one profile, %zu in another",
                             p->n_sample_types, base->n_sample_types);
-    double *factors = xcalloc(p->n_sample_types, sizeof(*factors));
+    double *factors = mem_zero(p->n_sample_types, sizeof(*factors));
     for (size_t i = 0; i < p->n_sample_types; i++) {
         int64_t mine = type_total(p, i);
         factors[i] = mine ? (double)type_total(base, i) / (double)mine : 0;

@@ -16,10 +16,10 @@
 
 #include "profile.pb-c.h"
 #include "profile/hash.h"
+#include "profile/mem.h"
 #include "profile/utf8.h"
-#include "profile/xalloc.h"
 
-#define obstack_chunk_alloc xmalloc
+#define obstack_chunk_alloc mem_alloc
 #define obstack_chunk_free free
 
 #define GZIP_WINDOW (15 + 16)
@@ -49,7 +49,7 @@ static int64_t string_index(struct encoder *e, const char *s)
         entry->text = obstack_copy0(&e->memory, key, n);
         entry->index = (int64_t)e->n_table;
         HASH_ADD_KEYPTR(hh, e->strings, entry->text, n, entry);
-        e->table = xgrow(e->table, e->n_table, &e->cap_table, sizeof(*e->table));
+        e->table = mem_grow(e->table, e->n_table, &e->cap_table, sizeof(*e->table));
         e->table[e->n_table++] = entry->text;
     }
     free(clean);
@@ -190,9 +190,9 @@ static unsigned char *gzip_bytes(const unsigned char *in, size_t size, size_t *o
 {
     z_stream z = {0};
     if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY))
-        xalloc_die();
+        mem_die();
     size_t cap = deflateBound(&z, size);
-    unsigned char *out = xmalloc(cap);
+    unsigned char *out = mem_alloc(cap);
     size_t at_in = 0, at_out = 0;
     int rc;
     do {
@@ -227,7 +227,7 @@ bool profile_encode(const struct profile *p, bool compress, unsigned char **out,
     message.n_string_table = e.n_table;
     message.string_table = e.table;
     *size = perftools__profiles__profile__get_packed_size(&message);
-    *out = xmalloc(*size);
+    *out = mem_alloc(*size);
     perftools__profiles__profile__pack(&message, *out);
     HASH_CLEAR(hh, e.strings);
     obstack_free(&e.memory, NULL);
@@ -269,7 +269,7 @@ bool profile_write_fd(const struct profile *p, int fd, struct profile_error *err
 static bool write_by_rename(const char *path, const unsigned char *data, size_t size,
                             struct profile_error *err)
 {
-    char *temp = xasprintf("%s.XXXXXX", path);
+    char *temp = mem_printf("%s.XXXXXX", path);
     int fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0) {
         profile_fail(err, "%s", strerror(errno));

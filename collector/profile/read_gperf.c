@@ -60,7 +60,7 @@ static struct address_count *count_of(struct address_count **table, uint64_t add
     struct address_count *e;
     HASH_FIND(hh, *table, &address, sizeof(address), e);
     if (!e) {
-        e = xcalloc(1, sizeof(*e));
+        e = mem_zero(1, sizeof(*e));
         e->address = address;
         HASH_ADD(hh, *table, address, sizeof(e->address), e);
     }

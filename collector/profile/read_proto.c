@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "profile.pb-c.h"
+#include "profile/mem.h"
 #include "profile/profile_io.h"
-#include "profile/xalloc.h"
 
 typedef Perftools__Profiles__Profile ProtoProfile;
 
@@ -176,7 +176,7 @@ static ptrdiff_t id_map_find(const struct id_map *map, uint64_t id)
 
 #define ID_MAP_OF(map, list, n_list, what, err)                                                    \
     __extension__({                                                                                \
-        struct id_entry *entries_ = xcalloc((n_list), sizeof(*entries_));                          \
+        struct id_entry *entries_ = mem_zero((n_list), sizeof(*entries_));                         \
         for (size_t i_ = 0; i_ < (n_list); i_++)                                                   \
             entries_[i_] = (struct id_entry){(list)[i_]->id, i_};                                  \
         id_map_build((map), entries_, (n_list), (what), (err));                                    \
@@ -210,7 +210,7 @@ static bool convert_strings(struct conversion *c)
     if (!in->n_string_table || *in->string_table[0])
         return profile_fail(c->err, "unrecognized profile format (first item in string table "
                                     "is not the empty string)");
-    c->strings = xcalloc(in->n_string_table, sizeof(*c->strings));
+    c->strings = mem_zero(in->n_string_table, sizeof(*c->strings));
     for (size_t i = 0; i < in->n_string_table; i++)
         c->strings[i] = profile_intern(c->out, in->string_table[i]);
     return true;

@@ -38,7 +38,7 @@ static bool next_line(struct text *t)
     size_t n = (size_t)((nl ? nl : t->end) - t->at);
     if (n + 1 > t->line_cap) {
         t->line_cap = n + 256;
-        t->line = xrealloc(t->line, t->line_cap, 1);
+        t->line = mem_resize(t->line, t->line_cap, 1);
     }
     memcpy(t->line, t->at, n);
     while (n && (t->line[n - 1] == '\r' || t->line[n - 1] == ' '))
@@ -85,7 +85,7 @@ static bool parse_addresses(struct text *t, const char *s)
             return fail_line(t, "address is too large");
         uint64_t address = strtoull(s, &end, 16);
         t->addresses =
-            xgrow(t->addresses, t->n_addresses, &t->cap_addresses, sizeof(*t->addresses));
+            mem_grow(t->addresses, t->n_addresses, &t->cap_addresses, sizeof(*t->addresses));
         t->addresses[t->n_addresses++] = address;
         s = end > s + 2 ? end : s + 2;
     }
@@ -340,7 +340,7 @@ static bool read_thread_stack(struct text *t, uint64_t **stack, size_t *n, bool 
         if (!parse_addresses(t, t->line))
             return false;
         for (size_t i = 0; i < t->n_addresses; i++) {
-            *stack = xgrow(*stack, *n, &cap, sizeof(**stack));
+            *stack = mem_grow(*stack, *n, &cap, sizeof(**stack));
             (*stack)[(*n)++] = t->addresses[i];
         }
     }
@@ -372,8 +372,8 @@ static bool read_threadz(struct text *t)
                 memmove(stack + 1, stack + 2, (--n - 1) * sizeof(*stack));
             t->n_addresses = 0;
             for (size_t i = 0; i < n; i++) {
-                t->addresses =
-                    xgrow(t->addresses, t->n_addresses, &t->cap_addresses, sizeof(*t->addresses));
+                t->addresses = mem_grow(t->addresses, t->n_addresses, &t->cap_addresses,
+                                        sizeof(*t->addresses));
                 t->addresses[t->n_addresses++] = stack[i];
             }
             add_sample(t, 0, true)->values[0] = 1;

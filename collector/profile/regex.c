@@ -5,7 +5,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "profile/xalloc.h"
+#include "profile/mem.h"
 
 /* Enough for any sane expression on a name of 100 kB; PCRE2's own default is ten
  * million, seconds on a bad one. */
@@ -32,12 +32,12 @@ struct regex *regex_compile(const char *what, const char *pattern, struct profil
         return NULL;
     }
     pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* without it, it is slower only */
-    struct regex *rx = xcalloc(1, sizeof(*rx));
+    struct regex *rx = mem_zero(1, sizeof(*rx));
     rx->code = compiled;
     rx->match = pcre2_match_data_create_from_pattern(compiled, NULL);
     rx->context = pcre2_match_context_create(NULL);
     if (!rx->match || !rx->context)
-        xalloc_die();
+        mem_die();
     pcre2_set_match_limit(rx->context, MATCH_LIMIT);
     return rx;
 }

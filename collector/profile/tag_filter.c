@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/mem.h"
 #include "profile/regex.h"
 #include "profile/unit.h"
-#include "profile/xalloc.h"
 
 /* Either a range (of numeric labels) or expressions (on string labels). */
 struct tag_filter {
@@ -51,7 +51,7 @@ static bool parse_range(struct tag_filter *f, const char *text)
     const char *s = open_low ? text + 1 : text;
     if (!parse_amount(&s, &value, unit))
         return false;
-    f->unit_text = xstrdup(unit);
+    f->unit_text = mem_strdup(unit);
     f->low = f->high = unit_scale(value, unit, f->unit_text, &f->unit);
     f->has_low = !open_low;
     f->has_high = true;
@@ -74,14 +74,15 @@ static bool parse_range(struct tag_filter *f, const char *text)
 static bool compile_expressions(struct tag_filter *f, const char *name, const char *text,
                                 struct profile_error *err)
 {
-    char *copy = xstrdup(text), *rest = copy, *one;
+    char *copy = mem_strdup(text), *rest = copy, *one;
     size_t cap = 0;
     bool ok = true;
     while (ok && (one = strsep(&rest, ","))) {
         struct regex *rx = regex_compile(name, one, err);
         ok = rx != NULL;
         if (ok) {
-            f->expressions = xgrow(f->expressions, f->n_expressions, &cap, sizeof(*f->expressions));
+            f->expressions =
+                mem_grow(f->expressions, f->n_expressions, &cap, sizeof(*f->expressions));
             f->expressions[f->n_expressions++] = rx;
         }
     }
@@ -95,11 +96,11 @@ bool tag_filter_compile(struct tag_filter **out, const char *name, const char *t
 {
     if (!text || !*text)
         return true;
-    struct tag_filter *f = xcalloc(1, sizeof(*f));
+    struct tag_filter *f = mem_zero(1, sizeof(*f));
     const char *equals = strchr(text, '=');
     f->p = p;
     if (equals) {
-        f->key = xstrdup(text);
+        f->key = mem_strdup(text);
         f->key[equals - text] = '\0';
         text = equals + 1;
     }
@@ -151,7 +152,7 @@ static bool expression_matches(const struct tag_filter *f, const struct regex *r
         if (!l->str || (f->key && strcmp(f->key, l->key) != 0))
             continue;
         /* Without a key the expression sees "key:value", so that it may name both. */
-        char *both = f->key ? NULL : xasprintf("%s:%s", l->key, l->str);
+        char *both = f->key ? NULL : mem_printf("%s:%s", l->key, l->str);
         bool hit = regex_matches(rx, both ? both : l->str);
         free(both);
         if (hit)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "profile/xalloc.h"
+#include "profile/mem.h"
 
 static bool is_tail(unsigned char c)
 {
@@ -41,7 +41,7 @@ bool utf8_is_valid(const char *s)
 
 char *utf8_sanitize(const char *s)
 {
-    char *out = xmalloc(strlen(s) * 3 + 1), *at = out;
+    char *out = mem_alloc(strlen(s) * 3 + 1), *at = out;
     while (*s) {
         size_t n = utf8_char_length(s);
         if (n) {

@@ -1,4 +1,4 @@
-"""prof export: usage: test_export.py PROF-EXPORT."""
+"""prof export: usage: test_export.py PROF."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class ExportCase(unittest.TestCase):
         return profile.save(os.path.join(self.dir, name + ".pb.gz"))
 
     def run_tool(self, *arguments):
-        return subprocess.run([TOOL, *arguments], capture_output=True)
+        return subprocess.run([TOOL, "export", *arguments], capture_output=True)
 
     def export(self, form, *arguments):
         done = self.run_tool("--to", form, *arguments)
@@ -164,9 +164,9 @@ class BadInput(ExportCase):
         for arguments, expected in [
             (["--to", "nothing", path], 'unknown format "nothing"; there are callgrind'),
             ([path], "--to FORMAT is missing"),
-            (["--to", "folded"], "no profile is named"),
+            (["--to", "folded"], "no profile named"),
             (["--to", "folded", empty], "empty"),
-            (["--to", "folded", path, heap], "merging: "),
+            (["--to", "folded", path, heap], "incompatible"),
             (["--to", "folded", "/nonexistent"], "/nonexistent: No such file"),
             (["--to", "folded", "-o", "/nonexistent/x", path], "/nonexistent/x: No such file"),
             (["--to", "folded", "-sample_index=moon", path], "moon"),

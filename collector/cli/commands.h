@@ -1,0 +1,23 @@
+/* The commands, one for each cmd_*.c. */
+#ifndef COLLECTOR_CLI_COMMANDS_H
+#define COLLECTOR_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+extern const struct command cmd_env;
+extern const struct command cmd_export;
+extern const struct command cmd_symbolize;
+extern const struct command cmd_text;
+extern const struct command cmd_top;
+
+/* Options of every command that loads profiles, and of every report. */
+#define LOAD_OPTIONS "base diff_base normalize profile no-symbols full mangled no-cache pid quiet "
+#define FILTER_OPTIONS                                                                             \
+    "focus ignore hide show show_from prune_from tagfocus tagignore tagshow taghide "
+#define REPORT_OPTIONS                                                                             \
+    "sample_index cum flat nodecount nodefraction edgefraction trim unit mean divide_by "          \
+    "drop_negative relative_percentages compact_labels functions filefunctions files lines "       \
+    "addresses noinlines tagroot tagleaf source_path trim_path output " FILTER_OPTIONS             \
+        LOAD_OPTIONS
+
+#endif

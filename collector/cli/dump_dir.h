@@ -1,0 +1,21 @@
+/*
+ * Directories of libprof's dumps: files EXE.PID.SEQ.PROFILE.pb.gz. Each dump holds
+ * everything since the process started, so of each process only the newest counts.
+ */
+#ifndef COLLECTOR_CLI_DUMP_DIR_H
+#define COLLECTOR_CLI_DUMP_DIR_H
+
+#include "profile/profile.h"
+
+struct dump_list {
+    char **paths;
+    size_t n;
+};
+
+/* The newest dump of each process of one kind ("heap"); kind NULL: the first of heap,
+ * cpu, threads, ... there is. False with *err: unreadable, or nothing there. */
+bool dump_dir_list(const char *dir, const char *kind, struct dump_list *out,
+                   struct profile_error *err);
+void dump_list_free(struct dump_list *l);
+
+#endif

@@ -1,0 +1,67 @@
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+int cli_fail(const char *subject, const char *text)
+{
+    fprintf(stderr, "prof: %s: %s\n", subject, text);
+    return 1;
+}
+
+void cli_notice(void *arg, const char *text)
+{
+    const struct cli_options *o = arg;
+    if (!o->quiet)
+        fprintf(stderr, "prof: %s\n", text);
+}
+
+static int help(const char *name)
+{
+    const struct command *c = name ? cli_find_command(name) : NULL;
+    if (name && !c) {
+        fprintf(stderr, "prof: no command '%s': see prof --help\n", name);
+        return 2;
+    }
+    if (c)
+        cli_print_help(c, stdout);
+    else
+        cli_print_overview(stdout);
+    return 0;
+}
+
+static bool is_one_of(const char *s, const char *a, const char *b, const char *c)
+{
+    return strcmp(s, a) == 0 || strcmp(s, b) == 0 || strcmp(s, c) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli_options o;
+    if (argc < 2) {
+        cli_print_overview(stderr);
+        return 2;
+    }
+    if (is_one_of(argv[1], "help", "--help", "-h") || is_one_of(argv[1], "-help", "-?", "?"))
+        return help(argc > 2 ? argv[2] : NULL);
+    if (is_one_of(argv[1], "--version", "-version", "version")) {
+        puts("prof (libprof) " LIBPROF_VERSION);
+        return 0;
+    }
+    const struct command *c = cli_find_command(argv[1]);
+    if (!c) {
+        fprintf(stderr, "prof: no command '%s': see prof --help\n", argv[1]);
+        return 2;
+    }
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (is_one_of(argv[i], "--help", "-help", "-h"))
+            return help(c->name);
+    if (!cli_parse_options(c, argc - 2, argv + 2, &o))
+        return 2;
+    int status = c->run(&o);
+    if (fflush(stdout) != 0 && status == 0)
+        return cli_fail("standard output", "cannot be written");
+    return status;
+}
