@@ -3,7 +3,6 @@
 #include "runtime/sys.h"
 #include <linux/futex.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
 
 #if defined(__x86_64__)
@@ -47,20 +46,6 @@ static bool map_memory(struct bare *bare)
     bare_fill_tcb(tls);
     bare->tls = tls;
     return true;
-}
-
-uint64_t bare_block_signals(void)
-{
-    uint64_t all = ~UINT64_C(0), before = 0;
-
-    /* glibc's own two real-time signals too: setxid must not reach this thread */
-    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-    return before;
-}
-
-void bare_restore_signals(uint64_t mask)
-{
-    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
 long bare_start(struct bare *bare, void (*run)(void *argument), void *argument)

@@ -46,8 +46,4 @@ bool bare_wait(struct bare *bare, uint64_t timeout_ns);
  */
 bool bare_leave_descriptors(void);
 
-/* Every signal blocked and put back. mask: 64 bits, as the kernel has it. */
-uint64_t bare_block_signals(void);
-void bare_restore_signals(uint64_t mask);
-
 #endif

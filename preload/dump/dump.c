@@ -7,6 +7,7 @@
 #include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
+#include "runtime/signals.h"
 #include "runtime/sys.h"
 #include <stdatomic.h>
 #include <stddef.h>
@@ -211,13 +212,13 @@ void dump_request(enum dump_reason reason)
     if (!dump_owns_ledger())
         return;
     /* a handler that ran between the claim and the start would wait for ever */
-    mask = bare_block_signals();
+    mask = signals_block_all();
     if (claim(pid, true) && !start(reason)) {
         atomic_store(&state, state_of(pid, IDLE));
         ledger_count(LEDGER_STAT_DUMPS_FAILED, 1);
         log_line(LOG_WARN, "can't dump: the system gives no thread");
     }
-    bare_restore_signals(mask);
+    signals_restore(mask);
 }
 
 bool dump_run(enum dump_reason reason)
@@ -228,14 +229,14 @@ bool dump_run(enum dump_reason reason)
 
     if (!dump_owns_ledger())
         return false;
-    mask = bare_block_signals();
+    mask = signals_block_all();
     while (!claim(pid, false)) {
-        bare_restore_signals(mask); /* a second SIGTERM still kills at once */
+        signals_restore(mask); /* a second SIGTERM still kills at once */
         sys_call0(SYS_sched_yield);
         bare_wait(&dumper, WAIT_LONGEST_NS);
         if (sys_clock_ns(CLOCK_MONOTONIC) > deadline)
             return false;
-        bare_block_signals();
+        signals_block_all();
     }
     started = start(reason);
     if (!started) { /* no thread to be had: here, then, signals blocked as there */
@@ -243,7 +244,7 @@ bool dump_run(enum dump_reason reason)
             run_one();
         while (!finished(pid));
     }
-    bare_restore_signals(mask);
+    signals_restore(mask);
     if (started && !bare_wait(&dumper, WAIT_LONGEST_NS)) {
         log_line(LOG_WARN, "gave up waiting for the profiles to be written");
         return false;
@@ -270,9 +271,9 @@ void dump_start_interval(void)
     if (!config.interval_ns || before == pid ||
         !atomic_compare_exchange_strong(&sleeper_pid, &before, pid))
         return;
-    mask = bare_block_signals();
+    mask = signals_block_all();
     atomic_store(&sleeper.tid, 0);
     if (bare_start(&sleeper, sleeper_main, NULL) != 0)
         log_line(LOG_WARN, "LIBPROF_INTERVAL: the system gives no thread");
-    bare_restore_signals(mask);
+    signals_restore(mask);
 }

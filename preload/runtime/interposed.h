@@ -34,8 +34,37 @@
     X(pid_t, vfork, (void))                                                                        \
     X(int, dlclose, (void *handle))
 
+/* The ways out of a process (hooks/exit.c, exec.c). */
+#define INTERPOSED_END(X)                                                                          \
+    X(void, _exit, (int status))                                                                   \
+    X(void, _Exit, (int status))                                                                   \
+    X(int, execve, (const char *path, char *const argv[], char *const envp[]))                     \
+    X(int, execv, (const char *path, char *const argv[]))                                          \
+    X(int, execvpe, (const char *file, char *const argv[], char *const envp[]))                    \
+    X(int, execvp, (const char *file, char *const argv[]))                                         \
+    X(int, fexecve, (int fd, char *const argv[], char *const envp[]))                              \
+    X(int, execveat,                                                                               \
+      (int fd, const char *path, char *const argv[], char *const envp[], int flags))               \
+    X(int, execl, (const char *path, const char *argument, ...))                                   \
+    X(int, execlp, (const char *file, const char *argument, ...))                                  \
+    X(int, execle, (const char *path, const char *argument, ...))
+
+/* Signal dispositions (hooks/signal.c). */
+#define INTERPOSED_SIGNAL(X)                                                                       \
+    X(int, sigaction, (int signo, const struct sigaction *action, struct sigaction *old))          \
+    X(sighandler_t, signal, (int signo, sighandler_t handler))                                     \
+    X(sighandler_t, bsd_signal, (int signo, sighandler_t handler))                                 \
+    X(sighandler_t, ssignal, (int signo, sighandler_t handler))                                    \
+    X(sighandler_t, sysv_signal, (int signo, sighandler_t handler))                                \
+    X(sighandler_t, __sysv_signal, (int signo, sighandler_t handler))                              \
+    X(sighandler_t, sigset, (int signo, sighandler_t handler))                                     \
+    X(int, sigignore, (int signo))                                                                 \
+    X(int, siginterrupt, (int signo, int flag))
+
 #define INTERPOSED(X)                                                                              \
     INTERPOSED_ALLOC(X)                                                                            \
-    INTERPOSED_PROCESS(X)
+    INTERPOSED_PROCESS(X)                                                                          \
+    INTERPOSED_END(X)                                                                              \
+    INTERPOSED_SIGNAL(X)
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "runtime/interposed.h"
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>

@@ -140,6 +140,15 @@ static size_t read_cmdline(char *buffer, size_t size)
     return length > 0 ? (size_t)length : 0;
 }
 
+static void (*ledger_made)(void);
+
+void recorder_set_ledger_made(void (*made)(void))
+{
+    ledger_made = made;
+    if (made && atomic_load(&recorder_page->ledger_state) == 2)
+        made(); /* another library's constructor has allocated already */
+}
+
 bool recorder_ledger_slow(void)
 {
     uint32_t expected = 0;
@@ -164,6 +173,8 @@ bool recorder_ledger_slow(void)
     if (!made)
         log_line(LOG_WARN, "no memory for the profile tables: nothing is recorded");
     atomic_store_explicit(&recorder_page->ledger_state, made ? 2 : 3, memory_order_release);
+    if (made && ledger_made)
+        ledger_made();
     return made;
 }
 

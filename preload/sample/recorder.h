@@ -63,6 +63,10 @@ static inline bool recorder_active(void)
 /* Makes the ledger if it isn't there yet. False: no memory, or somebody is at it. */
 bool recorder_ledger_slow(void);
 
+/* Who is told each time this or a forked process has made its ledger, in the
+ * context that made it (AS-safe). One only. */
+void recorder_set_ledger_made(void (*made)(void));
+
 static inline bool recorder_ledger(void)
 {
     return __builtin_expect(

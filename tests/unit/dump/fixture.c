@@ -104,15 +104,20 @@ void *fixture_encode_bytes(enum dump_profile profile, size_t *size)
 
 void *fixture_inflate(const void *bytes, size_t size, size_t *out_size)
 {
-    size_t room = 64 << 20;
-    unsigned char *out = malloc(room);
-    z_stream z = {.next_in = (unsigned char *)bytes,
-                  .avail_in = (unsigned)size,
-                  .next_out = out,
-                  .avail_out = (unsigned)room};
+    size_t room = 0;
+    unsigned char *out = NULL;
+    z_stream z = {.next_in = (unsigned char *)bytes, .avail_in = (unsigned)size};
+    int result;
 
     assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
-    int result = inflate(&z, Z_FINISH);
+    do {
+        size_t used = room - z.avail_out;
+        room = room ? room * 2 : 65536;
+        out = realloc(out, room);
+        z.next_out = out + used;
+        z.avail_out = (unsigned)(room - used);
+        result = inflate(&z, Z_FINISH);
+    } while (result == Z_BUF_ERROR && z.avail_out == 0);
     *out_size = room - z.avail_out;
     inflateEnd(&z);
     if (result == Z_STREAM_END && z.avail_in == 0)

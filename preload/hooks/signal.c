@@ -1,0 +1,165 @@
+/*
+ * sigaction and its relatives: for a signal of ours the program sees and sets
+ * its own view (runtime/signals.h); every other signal goes to the real function
+ * untouched. And the two handlers of ours that ask for a dump.
+ *
+ * Sources: signal(2), sysv_signal(3), sigset(3), siginterrupt(3).
+ */
+#include "hooks/signal.h"
+
+#include "dump/dump.h"
+#include "hooks/export.h"
+#include "runtime/config.h"
+#include "runtime/real.h"
+#include "runtime/signals.h"
+#include "runtime/sys.h"
+#include "sample/recorder.h"
+
+#include <errno.h>
+
+/* Not declared by libc's headers under _GNU_SOURCE. */
+sighandler_t bsd_signal(int signo, sighandler_t handler);
+sighandler_t __sysv_signal(int signo, sighandler_t handler);
+
+static _Atomic(uint32_t) dying_pid; /* who already dumps because of a fatal signal */
+
+static bool in_vfork_child(void)
+{
+    return __builtin_expect(thread_self.vforked, 0) && recorder_in_vfork_child();
+}
+
+/* Is the signal ours? Resolves the real functions on a process's first call; asks
+ * nothing of the recorder, which a forked child would have to start for it. */
+static bool ours(int signo)
+{
+    if (!real.sigaction)
+        recorder_active();
+    return signals_owned(signo);
+}
+
+static int act(int signo, const struct sigaction *action, struct sigaction *old)
+{
+    return in_vfork_child() ? signals_apply_only(signo, action, old)
+                            : signals_action(signo, action, old);
+}
+
+/* signal(2) in one of its two flavours, on a signal of ours. */
+static sighandler_t set_simply(int signo, sighandler_t handler, int flags, bool mask_itself)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags}, old;
+
+    if (handler == SIG_ERR) {
+        errno = EINVAL;
+        return SIG_ERR;
+    }
+    if (mask_itself)
+        sigaddset(&action.sa_mask, signo);
+    return act(signo, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+static sighandler_t set_bsd(int signo, sighandler_t handler)
+{
+    return set_simply(signo, handler, signals_interrupts(signo) ? 0 : SA_RESTART, true);
+}
+
+static sighandler_t set_sysv(int signo, sighandler_t handler)
+{
+    return set_simply(signo, handler, (int)(SA_RESETHAND | SA_NODEFER), false);
+}
+
+EXPORT int sigaction(int signo, const struct sigaction *action, struct sigaction *old)
+{
+    return ours(signo) ? act(signo, action, old) : real.sigaction(signo, action, old);
+}
+
+EXPORT sighandler_t signal(int signo, sighandler_t handler)
+{
+    return ours(signo) ? set_bsd(signo, handler) : real.signal(signo, handler);
+}
+
+EXPORT sighandler_t bsd_signal(int signo, sighandler_t handler)
+{
+    return ours(signo) ? set_bsd(signo, handler) : real.bsd_signal(signo, handler);
+}
+
+EXPORT sighandler_t ssignal(int signo, sighandler_t handler)
+{
+    return ours(signo) ? set_bsd(signo, handler) : real.ssignal(signo, handler);
+}
+
+EXPORT sighandler_t sysv_signal(int signo, sighandler_t handler)
+{
+    return ours(signo) ? set_sysv(signo, handler) : real.sysv_signal(signo, handler);
+}
+
+/* What signal() is called by in programs compiled for strict standards. */
+EXPORT sighandler_t __sysv_signal(int signo, sighandler_t handler)
+{
+    return ours(signo) ? set_sysv(signo, handler) : real.__sysv_signal(signo, handler);
+}
+
+EXPORT int sigignore(int signo)
+{
+    if (!ours(signo))
+        return real.sigignore(signo);
+    return set_simply(signo, SIG_IGN, 0, false) == SIG_ERR ? -1 : 0;
+}
+
+EXPORT int siginterrupt(int signo, int flag)
+{
+    return ours(signo) ? signals_interrupt(signo, flag != 0) : real.siginterrupt(signo, flag);
+}
+
+EXPORT sighandler_t sigset(int signo, sighandler_t handler)
+{
+    sigset_t just, before;
+    sighandler_t old;
+
+    if (!ours(signo))
+        return real.sigset(signo, handler);
+    sigemptyset(&just);
+    sigaddset(&just, signo);
+    if (handler == SIG_HOLD) {
+        struct sigaction view;
+        if (sigprocmask(SIG_BLOCK, &just, &before) < 0 || act(signo, NULL, &view) < 0)
+            return SIG_ERR;
+        return sigismember(&before, signo) ? SIG_HOLD : view.sa_handler;
+    }
+    old = set_simply(signo, handler, 0, false);
+    if (old == SIG_ERR || sigprocmask(SIG_UNBLOCK, &just, &before) < 0)
+        return SIG_ERR;
+    return sigismember(&before, signo) ? SIG_HOLD : old;
+}
+
+/* LIBPROF_SIGNAL: a dump, and then whatever the program does on that signal. */
+static bool on_dump_signal(int signo, siginfo_t *info, void *context)
+{
+    /* a process that recorded nothing gets its (empty) profiles too: asked for */
+    if (!in_vfork_child() && recorder_active() && recorder_ledger())
+        dump_request(DUMP_REASON_SIGNAL);
+    if (signals_program_handles(signo))
+        ledger_count(LEDGER_STAT_SIGNALS_FORWARDED, 1);
+    return false;
+}
+
+/* A signal that ends the program, which it hasn't cared about: dump, then die by
+ * it. Another one meanwhile is somebody in a hurry: it kills at once. */
+static bool on_fatal_signal(int signo, siginfo_t *info, void *context)
+{
+    uint32_t pid = (uint32_t)sys_getpid();
+
+    if (dump_owns_ledger() && atomic_exchange(&dying_pid, pid) != pid)
+        dump_run(DUMP_REASON_FATAL);
+    signals_die(signo);
+    return true;
+}
+
+void signal_start(void)
+{
+    static const int fatal[] = {SIGTERM, SIGINT, SIGHUP};
+
+    if (config.signal)
+        signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED);
+    for (unsigned i = 0; config.at_exit && i < sizeof fatal / sizeof fatal[0]; i++)
+        signals_own(fatal[i], on_fatal_signal, SA_RESTART | SA_ONSTACK | SA_NODEFER, SIGNALS_FATAL);
+}

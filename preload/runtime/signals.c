@@ -1,0 +1,276 @@
+#include "runtime/signals.h"
+
+#include "runtime/sys.h"
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* libc's sigaction under the name that isn't interposed: it fills in the
+ * trampoline that unwinders know (sigreturn(2), SA_RESTORER). */
+extern int __sigaction(int signo, const struct sigaction *action, struct sigaction *old);
+
+struct entry {
+    signals_handler handler; /* immutable once the signal is owned, with flags and mode */
+    int flags;
+    enum signals_mode mode;
+    _Atomic(uint32_t) sequence; /* odd while `program` is written */
+    struct sigaction program;   /* the program's view; written under `lock` */
+    atomic_bool interrupts;     /* siginterrupt(3) said so */
+};
+
+static struct entry entries[_NSIG];
+static _Atomic(uint64_t) owned;    /* bit signo - 1 */
+static _Atomic(uint32_t) lock_pid; /* pid of the process that holds the lock; 0 = free */
+
+uint64_t signals_block_all(void)
+{
+    uint64_t all = ~UINT64_C(0), before = 0;
+
+    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    return before;
+}
+
+void signals_restore(uint64_t mask)
+{
+    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+}
+
+static uint64_t lock(void)
+{
+    uint64_t mask = signals_block_all();
+    uint32_t pid = (uint32_t)sys_getpid(), holder = 0;
+
+    while (!atomic_compare_exchange_weak(&lock_pid, &holder, pid)) {
+        /* another process's: its holder was not copied by fork, the lock is free */
+        if (holder == pid) {
+            sys_call0(SYS_sched_yield);
+            holder = 0;
+        }
+    }
+    return mask;
+}
+
+static void unlock(uint64_t mask)
+{
+    atomic_store(&lock_pid, 0);
+    signals_restore(mask);
+}
+
+static void view_read(struct entry *entry, struct sigaction *view)
+{
+    uint32_t before;
+
+    do {
+        while ((before = atomic_load(&entry->sequence)) & 1)
+            sys_call0(SYS_sched_yield);
+        *view = entry->program;
+        atomic_thread_fence(memory_order_acquire);
+    } while (atomic_load(&entry->sequence) != before);
+}
+
+static void view_write(struct entry *entry, const struct sigaction *view)
+{
+    uint32_t before = atomic_load(&entry->sequence);
+
+    /* a fork in mid-write leaves it odd in the child; the next writer makes it even */
+    atomic_store(&entry->sequence, before | 1);
+    entry->program = *view;
+    atomic_store(&entry->sequence, (before | 1) + 1);
+}
+
+static bool is_handler(const struct sigaction *action)
+{
+    return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
+static void dispatch(int signo, siginfo_t *info, void *context);
+
+/* What the kernel is to hold for a view. */
+static void kernel_action(const struct entry *entry, const struct sigaction *view,
+                          struct sigaction *action)
+{
+    if (entry->mode == SIGNALS_FATAL && view->sa_handler != SIG_DFL) {
+        *action = *view;
+        return;
+    }
+    memset(action, 0, sizeof *action);
+    action->sa_flags = entry->flags;
+    if (is_handler(view)) {
+        /* its mask, its restarts; SA_RESETHAND is done to the view alone */
+        action->sa_mask = view->sa_mask;
+        action->sa_flags = view->sa_flags & ~SA_RESETHAND;
+    }
+    action->sa_flags |= SA_SIGINFO;
+    action->sa_sigaction = dispatch;
+}
+
+/* Hands a signal to the program's handler, if it has one. */
+static void forward(int signo, struct entry *entry, siginfo_t *info, void *context)
+{
+    struct sigaction view;
+
+    view_read(entry, &view);
+    if (!is_handler(&view))
+        return;
+    if (view.sa_flags & (int)SA_RESETHAND) {
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+        signals_action(signo, &standard, NULL);
+    }
+    if (view.sa_flags & SA_SIGINFO)
+        view.sa_sigaction(signo, info, context);
+    else
+        view.sa_handler(signo);
+}
+
+static void dispatch(int signo, siginfo_t *info, void *context)
+{
+    struct entry *entry = &entries[signo];
+    int saved = errno;
+
+    if (!entry->handler(signo, info, context)) {
+        errno = saved;
+        forward(signo, entry, info, context); /* may not come back: siglongjmp */
+        return;                               /* the program's handler may leave its errno */
+    }
+    errno = saved;
+}
+
+bool signals_owned(int signo)
+{
+    return signo > 0 && signo < _NSIG &&
+           atomic_load_explicit(&owned, memory_order_acquire) >> (signo - 1) & 1;
+}
+
+bool signals_own(int signo, signals_handler handler, int flags, enum signals_mode mode)
+{
+    struct entry *entry;
+    struct sigaction now, action;
+
+    if (signo <= 0 || signo >= _NSIG || signals_owned(signo) || __sigaction(signo, NULL, &now) < 0)
+        return false;
+    if (mode == SIGNALS_FATAL && now.sa_handler != SIG_DFL)
+        return false;
+    entry = &entries[signo];
+    entry->handler = handler;
+    entry->flags = flags;
+    entry->mode = mode;
+    entry->program = now;
+    kernel_action(entry, &now, &action);
+    if (__sigaction(signo, &action, NULL) < 0)
+        return false;
+    atomic_fetch_or(&owned, UINT64_C(1) << (signo - 1));
+    return true;
+}
+
+int signals_action(int signo, const struct sigaction *action, struct sigaction *old)
+{
+    struct entry *entry = &entries[signo];
+    struct sigaction before, kernel, wanted;
+    uint64_t mask;
+    int result;
+
+    if (!action) {
+        if (old)
+            view_read(entry, old);
+        return 0;
+    }
+    wanted = *action; /* may be the same memory as old */
+    kernel_action(entry, &wanted, &kernel);
+    mask = lock();
+    before = entry->program;
+    result = __sigaction(signo, &kernel, NULL);
+    if (result == 0)
+        view_write(entry, &wanted);
+    unlock(mask);
+    if (result == 0 && old)
+        *old = before;
+    return result;
+}
+
+int signals_apply_only(int signo, const struct sigaction *action, struct sigaction *old)
+{
+    struct sigaction wanted;
+
+    if (action)
+        wanted = *action;
+    if (old)
+        view_read(&entries[signo], old);
+    return action ? __sigaction(signo, &wanted, NULL) : 0;
+}
+
+bool signals_program_handles(int signo)
+{
+    struct sigaction view;
+
+    view_read(&entries[signo], &view);
+    return is_handler(&view);
+}
+
+int signals_interrupt(int signo, bool interrupt)
+{
+    struct sigaction view;
+
+    atomic_store(&entries[signo].interrupts, interrupt);
+    view_read(&entries[signo], &view);
+    if (interrupt)
+        view.sa_flags &= ~SA_RESTART;
+    else
+        view.sa_flags |= SA_RESTART;
+    return signals_action(signo, &view, NULL);
+}
+
+bool signals_interrupts(int signo)
+{
+    return atomic_load(&entries[signo].interrupts);
+}
+
+void signals_die(int signo)
+{
+    struct sigaction standard = {.sa_handler = SIG_DFL}, action, view;
+    uint64_t bit = UINT64_C(1) << (signo - 1);
+
+    __sigaction(signo, &standard, NULL);
+    sys_call3(SYS_tgkill, sys_getpid(), sys_gettid(), signo);
+    sys_call4(SYS_rt_sigprocmask, SIG_UNBLOCK, &bit, NULL, sizeof bit);
+    view_read(&entries[signo], &view);
+    kernel_action(&entries[signo], &view, &action);
+    __sigaction(signo, &action, NULL);
+}
+
+/* For each chained signal that the program believes ignored: so it is in the
+ * kernel (ignore), or our handler is. */
+static void ignored_in_kernel(bool ignore)
+{
+    struct sigaction ignored = {.sa_handler = SIG_IGN}, action, view;
+
+    for (int signo = 1; signo < _NSIG; signo++) {
+        if (!signals_owned(signo) || entries[signo].mode != SIGNALS_CHAINED)
+            continue;
+        view_read(&entries[signo], &view);
+        if (view.sa_handler != SIG_IGN)
+            continue;
+        kernel_action(&entries[signo], &view, &action);
+        __sigaction(signo, ignore ? &ignored : &action, NULL);
+    }
+}
+
+void signals_before_exec(void)
+{
+    ignored_in_kernel(true);
+}
+
+void signals_after_failed_exec(void)
+{
+    ignored_in_kernel(false);
+}
+
+int signals_pick_realtime(void)
+{
+    struct sigaction now;
+
+    for (int signo = SIGRTMAX; signo >= SIGRTMIN; signo--)
+        if (!signals_owned(signo) && __sigaction(signo, NULL, &now) == 0 &&
+            now.sa_handler == SIG_DFL)
+            return signo;
+    return 0;
+}

@@ -1,0 +1,74 @@
+/*
+ * The signals that are libprof's, and what the program believes about them.
+ *
+ * The program's own view of an owned signal is kept here: sigaction and its
+ * relatives (hooks/signal.c) read and write the view, and what is installed in
+ * the kernel follows from it:
+ *
+ *   SIGNALS_CHAINED  our handler always (never SIG_DFL again: a signal that is
+ *                    still pending would kill, hazard 3). What it doesn't claim
+ *                    goes on to the program's handler, if the program has one,
+ *                    with the mask and flags that the program asked for.
+ *   SIGNALS_FATAL    our handler while the program's view is SIG_DFL; otherwise
+ *                    exactly what the program asked for.
+ *
+ * Context: AS-safe, errno untouched unless said otherwise. The views are written
+ * under a spin lock with every signal blocked and read through a sequence
+ * counter, so that a handler never waits for what it interrupted.
+ */
+#ifndef LIBPROF_RUNTIME_SIGNALS_H
+#define LIBPROF_RUNTIME_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum signals_mode { SIGNALS_CHAINED, SIGNALS_FATAL };
+
+/* True: the signal was ours alone; false: it goes on to the program's handler. */
+typedef bool (*signals_handler)(int signo, siginfo_t *info, void *context);
+
+/*
+ * Takes a signal over; the program's view starts as what is installed now.
+ * flags: SA_ flags of our handler beyond SA_SIGINFO, in force while the program
+ * has none of its own. FATAL takes only what is SIG_DFL. False when it isn't
+ * taken. Constructor only.
+ */
+bool signals_own(int signo, signals_handler handler, int flags, enum signals_mode mode);
+
+bool signals_owned(int signo);
+
+/*
+ * sigaction(2) on the view of an owned signal; either may be NULL. Returns 0, or
+ * -1 with errno set by the kernel's answer. In a vfork child use
+ * signals_apply_only: the views are the parent's.
+ */
+int signals_action(int signo, const struct sigaction *action, struct sigaction *old);
+int signals_apply_only(int signo, const struct sigaction *action, struct sigaction *old);
+
+/* Whether the program has a handler of its own for an owned signal. */
+bool signals_program_handles(int signo);
+
+/* siginterrupt(3) on an owned signal: what later signal(3) calls ask for, and
+ * the present view. Returns as signals_action. */
+int signals_interrupt(int signo, bool interrupt);
+bool signals_interrupts(int signo);
+
+/* Dies by the signal as if nobody had handled it. Returns only where the kernel
+ * spares the process (pid 1 of a namespace); our handler is in place then. */
+void signals_die(int signo);
+
+/* exec keeps SIG_IGN: signals that the program believes ignored are ignored
+ * from here on; after an exec that failed our handlers come back. */
+void signals_before_exec(void);
+void signals_after_failed_exec(void);
+
+/* A real-time signal that nobody handles, from the top down (libc takes from the
+ * bottom, programs count from SIGRTMIN); 0 = none. Constructor only. */
+int signals_pick_realtime(void);
+
+/* Every signal blocked (libc's own too) and put back, by raw system calls. */
+uint64_t signals_block_all(void);
+void signals_restore(uint64_t mask);
+
+#endif
