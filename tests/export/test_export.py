@@ -27,7 +27,7 @@ class ExportCase(unittest.TestCase):
         return profile.save(os.path.join(self.dir, name + ".pb.gz"))
 
     def run_tool(self, *arguments):
-        return subprocess.run([TOOL, "export", *arguments], capture_output=True)
+        return subprocess.run([TOOL, "export", "-quiet", *arguments], capture_output=True)
 
     def export(self, form, *arguments):
         done = self.run_tool("--to", form, *arguments)
