@@ -46,6 +46,24 @@ enum ledger_kind {
     LEDGER_KINDS
 };
 
+/* What a thread waited for: the key of block and mutex sites. X(name, label). */
+#define LEDGER_LOCKS(X)                                                                            \
+    X(MUTEX, "mutex")                                                                              \
+    X(RWLOCK, "rwlock")                                                                            \
+    X(SPIN, "spinlock")                                                                            \
+    X(COND, "condition")                                                                           \
+    X(SEMAPHORE, "semaphore")                                                                      \
+    X(BARRIER, "barrier")                                                                          \
+    X(THREAD, "thread")
+
+enum ledger_lock {
+    LEDGER_LOCK_NONE,
+#define LEDGER_LOCK_ENUM(name, label) LEDGER_LOCK_##name,
+    LEDGER_LOCKS(LEDGER_LOCK_ENUM)
+#undef LEDGER_LOCK_ENUM
+        LEDGER_LOCK_COUNT
+};
+
 enum ledger_section_id {
     LEDGER_SITES,
     LEDGER_SITE_INDEX,

@@ -61,10 +61,75 @@
     X(int, sigignore, (int signo))                                                                 \
     X(int, siginterrupt, (int signo, int flag))
 
+/* What threads wait in, and what lets them go (block and mutex profiles). */
+#define INTERPOSED_LOCK(X)                                                                         \
+    X(int, pthread_mutex_lock, (pthread_mutex_t * mutex))                                          \
+    X(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *until))       \
+    X(int, pthread_mutex_clocklock,                                                                \
+      (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *until))                    \
+    X(int, pthread_mutex_unlock, (pthread_mutex_t * mutex))                                        \
+    X(int, pthread_spin_lock, (pthread_spinlock_t * lock))                                         \
+    X(int, pthread_spin_unlock, (pthread_spinlock_t * lock))                                       \
+    X(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock))                                       \
+    X(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock))                                       \
+    X(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t * lock, const struct timespec *until))    \
+    X(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t * lock, const struct timespec *until))    \
+    X(int, pthread_rwlock_clockrdlock,                                                             \
+      (pthread_rwlock_t * lock, clockid_t clock, const struct timespec *until))                    \
+    X(int, pthread_rwlock_clockwrlock,                                                             \
+      (pthread_rwlock_t * lock, clockid_t clock, const struct timespec *until))                    \
+    X(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock))                                       \
+    X(int, pthread_cond_clockwait,                                                                 \
+      (pthread_cond_t * cond, pthread_mutex_t * mutex, clockid_t clock,                            \
+       const struct timespec *until))                                                              \
+    X(int, sem_wait, (sem_t * semaphore))                                                          \
+    X(int, sem_timedwait, (sem_t * semaphore, const struct timespec *until))                       \
+    X(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const struct timespec *until))      \
+    X(int, pthread_barrier_wait, (pthread_barrier_t * barrier))                                    \
+    X(int, pthread_join, (pthread_t thread, void **result))                                        \
+    X(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *until))  \
+    X(int, pthread_clockjoin_np,                                                                   \
+      (pthread_t thread, void **result, clockid_t clock, const struct timespec *until))            \
+    X(int, mtx_lock, (mtx_t * mutex))                                                              \
+    X(int, mtx_timedlock, (mtx_t * mutex, const struct timespec *until))                           \
+    X(int, mtx_unlock, (mtx_t * mutex))                                                            \
+    X(int, cnd_wait, (cnd_t * cond, mtx_t * mutex))                                                \
+    X(int, cnd_timedwait, (cnd_t * cond, mtx_t * mutex, const struct timespec *until))             \
+    X(int, thrd_join, (thrd_t thread, int *result))
+
+/*
+ * Functions of which libc has two versions, each with its own idea of the
+ * structures behind them. Only the present one is interposed, under its
+ * version: a binary that asks for the old one is bound past us, to libc
+ * (hazard 37). libprof.map gives the exports the same version.
+ */
+#if defined(__x86_64__)
+#define INTERPOSED_COND_VERSION "GLIBC_2.3.2"
+#else
+#define INTERPOSED_COND_VERSION "GLIBC_2.17" /* aarch64's first, and only one */
+#endif
+#define INTERPOSED_COND(X)                                                                         \
+    X(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t * mutex))                    \
+    X(int, pthread_cond_timedwait,                                                                 \
+      (pthread_cond_t * cond, pthread_mutex_t * mutex, const struct timespec *until))
+
+/* Not interposed, but called past whoever interposes them before us: the
+ * attempts that hooks make before they wait. */
+#define REAL_ONLY(X)                                                                               \
+    X(int, pthread_mutex_trylock, (pthread_mutex_t * mutex))                                       \
+    X(int, pthread_spin_trylock, (pthread_spinlock_t * lock))                                      \
+    X(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock))                                    \
+    X(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock))                                    \
+    X(int, sem_trywait, (sem_t * semaphore))                                                       \
+    X(int, pthread_tryjoin_np, (pthread_t thread, void **result))                                  \
+    X(int, mtx_trylock, (mtx_t * mutex))
+
+/* All of it, but for the versioned ones. */
 #define INTERPOSED(X)                                                                              \
     INTERPOSED_ALLOC(X)                                                                            \
     INTERPOSED_PROCESS(X)                                                                          \
     INTERPOSED_END(X)                                                                              \
-    INTERPOSED_SIGNAL(X)
+    INTERPOSED_SIGNAL(X)                                                                           \
+    INTERPOSED_LOCK(X)
 
 #endif

@@ -11,14 +11,18 @@
 
 #include "runtime/interposed.h"
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <threads.h>
 
 struct real {
 #define REAL_POINTER(type, name, parameters) type(*name) parameters;
     INTERPOSED(REAL_POINTER)
+    INTERPOSED_COND(REAL_POINTER)
+    REAL_ONLY(REAL_POINTER)
 #undef REAL_POINTER
 };
 

@@ -3,6 +3,7 @@
 #include "runtime/log.h"
 #include "runtime/real.h"
 #include "runtime/sys.h"
+#include "sample/contention.h"
 #include "sample/heap.h"
 #include "sample/scratch.h"
 #include "unwind/unwind.h"
@@ -125,6 +126,7 @@ bool recorder_start(void)
         phase = RECORDER_ACTIVE;
     }
     heap_start(phase == RECORDER_ACTIVE);
+    contention_start(phase == RECORDER_ACTIVE);
     atomic_store_explicit(&recorder_page->phase, phase, memory_order_release);
     return phase == RECORDER_ACTIVE;
 }

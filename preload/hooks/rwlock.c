@@ -1,0 +1,101 @@
+/*
+ * Reader-writer locks, as mutexes (mutex.c). Several readers may be the ones that
+ * are waited for: each unlock is charged with the time since the last one's, so
+ * together they are charged with the whole wait.
+ */
+#include "hooks/export.h"
+#include "runtime/real.h"
+#include "sample/contention.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static inline bool has_waited(int error)
+{
+    return error == 0 || error == ETIMEDOUT;
+}
+
+/* glibc refuses a wrong clock or time also when the lock is free (POSIX lets it
+ * choose): such a call is left to it. */
+static inline bool time_is_valid(clockid_t clock, const struct timespec *until)
+{
+    return (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && until->tv_nsec >= 0 &&
+           until->tv_nsec < 1000000000;
+}
+
+#define RWLOCK_WAIT(function, ...)                                                                 \
+    CONTENTION_WAIT(lock, LEDGER_LOCK_RWLOCK, has_waited(result), function, __VA_ARGS__)
+
+static __attribute__((noinline)) int rdlock_wait(pthread_rwlock_t *lock)
+{
+    return RWLOCK_WAIT(pthread_rwlock_rdlock, lock);
+}
+
+EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+    if (!contention_on())
+        return real.pthread_rwlock_rdlock(lock);
+    return LIKELY(real.pthread_rwlock_tryrdlock(lock) == 0) ? 0 : rdlock_wait(lock);
+}
+
+static __attribute__((noinline)) int wrlock_wait(pthread_rwlock_t *lock)
+{
+    return RWLOCK_WAIT(pthread_rwlock_wrlock, lock);
+}
+
+EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+    if (!contention_on())
+        return real.pthread_rwlock_wrlock(lock);
+    return LIKELY(real.pthread_rwlock_trywrlock(lock) == 0) ? 0 : wrlock_wait(lock);
+}
+
+EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+    if (!contention_on() || !time_is_valid(CLOCK_REALTIME, until))
+        return real.pthread_rwlock_timedrdlock(lock, until);
+    if (real.pthread_rwlock_tryrdlock(lock) == 0)
+        return 0;
+    return RWLOCK_WAIT(pthread_rwlock_timedrdlock, lock, until);
+}
+
+EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+    if (!contention_on() || !time_is_valid(CLOCK_REALTIME, until))
+        return real.pthread_rwlock_timedwrlock(lock, until);
+    if (real.pthread_rwlock_trywrlock(lock) == 0)
+        return 0;
+    return RWLOCK_WAIT(pthread_rwlock_timedwrlock, lock, until);
+}
+
+EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
+                                      const struct timespec *until)
+{
+    if (!contention_on() || !time_is_valid(clock, until))
+        return real.pthread_rwlock_clockrdlock(lock, clock, until);
+    if (real.pthread_rwlock_tryrdlock(lock) == 0)
+        return 0;
+    return RWLOCK_WAIT(pthread_rwlock_clockrdlock, lock, clock, until);
+}
+
+EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
+                                      const struct timespec *until)
+{
+    if (!contention_on() || !time_is_valid(clock, until))
+        return real.pthread_rwlock_clockwrlock(lock, clock, until);
+    if (real.pthread_rwlock_trywrlock(lock) == 0)
+        return 0;
+    return RWLOCK_WAIT(pthread_rwlock_clockwrlock, lock, clock, until);
+}
+
+static __attribute__((noinline)) int unlock_waited_for(pthread_rwlock_t *lock)
+{
+    return CONTENTION_UNLOCK(lock, LEDGER_LOCK_RWLOCK, pthread_rwlock_unlock);
+}
+
+EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+    if (contention_on() && !LIKELY(!waiters_any(lock)))
+        return unlock_waited_for(lock);
+    return real.pthread_rwlock_unlock(lock);
+}

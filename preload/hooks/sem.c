@@ -1,0 +1,61 @@
+/*
+ * Semaphores: block profile only. Nobody is charged for a semaphore's wait: it has
+ * no owner, and who posts need not be who made the others wait.
+ *
+ * All are cancellation points, also when the semaphore is free (sem_wait(3p)),
+ * which the attempt before the wait isn't: so it is made one.
+ */
+#include "hooks/export.h"
+#include "runtime/real.h"
+#include "sample/contention.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+/* The result of a wait that blocked: it has the semaphore, or waited for nothing. */
+static inline bool has_waited(int result)
+{
+    return result == 0 || errno == ETIMEDOUT || errno == EINTR;
+}
+
+/* Takes a semaphore that is free. errno stays as it was. */
+static inline bool try(sem_t *semaphore)
+{
+    int error = errno;
+    pthread_testcancel();
+    bool taken = real.sem_trywait(semaphore) == 0;
+    errno = error;
+    return taken;
+}
+
+/* glibc refuses a wrong clock or time also when the semaphore is free. */
+static inline bool time_is_valid(clockid_t clock, const struct timespec *until)
+{
+    return (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && until->tv_nsec >= 0 &&
+           until->tv_nsec < 1000000000;
+}
+
+#define SEM_WAIT(function, ...)                                                                    \
+    CONTENTION_WAIT(NULL, LEDGER_LOCK_SEMAPHORE, has_waited(result), function, __VA_ARGS__)
+
+EXPORT int sem_wait(sem_t *semaphore)
+{
+    if (!contention_on())
+        return real.sem_wait(semaphore);
+    return try(semaphore) ? 0 : SEM_WAIT(sem_wait, semaphore);
+}
+
+EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *until)
+{
+    if (!contention_on() || !time_is_valid(CLOCK_REALTIME, until))
+        return real.sem_timedwait(semaphore, until);
+    return try(semaphore) ? 0 : SEM_WAIT(sem_timedwait, semaphore, until);
+}
+
+EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
+{
+    if (!contention_on() || !time_is_valid(clock, until))
+        return real.sem_clockwait(semaphore, clock, until);
+    return try(semaphore) ? 0 : SEM_WAIT(sem_clockwait, semaphore, clock, until);
+}

@@ -1,0 +1,97 @@
+/*
+ * The block and mutex profiles: what a lock's hook does when the lock wasn't free.
+ *
+ * block: the time a thread waited, charged to its own stack. Time-proportional
+ * sampling, Go's rule: a wait of LIBPROF_BLOCK_RATE or more is always recorded;
+ * a shorter one with probability wait/rate, and then stands for rate/wait waits
+ * of `rate` together. So sums are unbiased, and a storm of short waits costs one
+ * walk for each `rate` of time waited.
+ *
+ * mutex: the time others waited, charged to the stack that unlocks. One waiter in
+ * LIBPROF_MUTEX_FRACTION says that it waits (waiters.h), and its time counts
+ * that many times. Drawing the waiter, not the unlock, keeps the unlock's one test
+ * false for most of a storm, and is as unbiased.
+ *
+ * In both the leaf of the stack is the function that waited or unlocked, as in
+ * Go: it isn't on the stack walked, for that begins outside libprof.so.
+ *
+ * Context: hooks. Nothing is held between begin and end, so a thread may be
+ * cancelled in between.
+ */
+#ifndef LIBPROF_SAMPLE_CONTENTION_H
+#define LIBPROF_SAMPLE_CONTENTION_H
+
+#include "ledger/layout.h"
+#include "sample/waiters.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum contention_mode {
+    CONTENTION_UNKNOWN, /* before the first start: the real functions aren't known */
+    CONTENTION_OFF,
+    CONTENTION_ON,
+};
+
+/* Written by contention_start only. */
+extern uint32_t contention_mode;
+
+/* Called by recorder_start when it has decided. */
+void contention_start(bool active);
+
+/* The recorder hasn't started: starts it. contention_on's slow half. */
+bool contention_first(void);
+
+/* Are waits looked at at all? When this returns, the real functions are known. */
+static inline bool contention_on(void)
+{
+    uint32_t mode = contention_mode;
+    return __builtin_expect(mode != CONTENTION_UNKNOWN, 1) ? mode == CONTENTION_ON
+                                                           : contention_first();
+}
+
+struct contention_wait {
+    uint64_t start_ns; /* CLOCK_MONOTONIC; 0 = this wait isn't looked at */
+    const void *lock;
+    struct waiters_slot *slot; /* NULL: nobody is charged */
+    uint32_t epoch;
+};
+
+/* The thread is going to wait. lock: what an unlock will name; NULL: nobody is to blame. */
+void contention_wait_begin(struct contention_wait *wait, const void *lock);
+
+/*
+ * It has waited. function: the real function it waited in; waited: false when it
+ * didn't after all, but failed.
+ */
+void contention_wait_end(struct contention_wait *wait, enum ledger_lock kind, uintptr_t function,
+                         bool waited);
+
+/*
+ * Around an unlock of which waiters_any is true: begin before the real unlock,
+ * while the waiters still wait; end after it, so that the walk doesn't make the
+ * critical section longer. The lock may be gone by then: only its address is used.
+ */
+struct waiters_charge contention_unlock_begin(const void *lock);
+void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock kind,
+                           uintptr_t function);
+
+/* real.function(arguments...) as a wait. `waited` says it of `result`, an int. */
+#define CONTENTION_WAIT(lock, kind, waited, function, ...)                                         \
+    __extension__({                                                                                \
+        struct contention_wait wait;                                                               \
+        contention_wait_begin(&wait, lock);                                                        \
+        int result = real.function(__VA_ARGS__);                                                   \
+        contention_wait_end(&wait, kind, (uintptr_t)real.function, waited);                        \
+        result;                                                                                    \
+    })
+
+/* real.function(lock) as an unlock for which somebody may be waiting. */
+#define CONTENTION_UNLOCK(lock, kind, function)                                                    \
+    __extension__({                                                                                \
+        struct waiters_charge charge = contention_unlock_begin(lock);                              \
+        int result = real.function(lock);                                                          \
+        contention_unlock_end(&charge, kind, (uintptr_t)real.function);                            \
+        result;                                                                                    \
+    })
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Who waits for which lock: the way from a waiter to the one that unlocks.
+ *
+ * A waiter enters the lock's address when it starts to wait and leaves when it
+ * has the lock. Whoever unlocks reads one word (waiters_any); only if that isn't
+ * zero does it ask how long its critical section has kept others waiting
+ * (waiters_take).
+ *
+ * A slot holds, for one lock, n = the number of waiters and S = the sum of the
+ * times they came minus the sum of the times they left. The time waited up to t
+ * by all of them is then n*t - S, whoever came and went; what an unlock at t is
+ * charged with is that less what was charged before. So the charges of all
+ * unlocks add up to the time waited up to the last one, however many waiters
+ * and unlockers there are, and an unlock costs the same for one or a hundred.
+ * (Go charges each critical section in the same manner: golang.org/issue/61015.)
+ *
+ * Context: hooks. Lock-free: every word is atomic; a slot without waiters may be
+ * claimed for another lock at any time.
+ */
+#ifndef LIBPROF_SAMPLE_WAITERS_H
+#define LIBPROF_SAMPLE_WAITERS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One word for each hash of an address: 4 KiB, dense, because every unlock in
+ * the program reads from it. */
+#define WAITERS_FILTER 1024
+extern _Atomic(uint32_t) waiters_filter[WAITERS_FILTER];
+
+static inline unsigned waiters_hash(const void *lock)
+{
+    /* Fibonacci hashing (Knuth, vol. 3, 6.4); the top bits are the best mixed. */
+    return (unsigned)((uintptr_t)lock * UINT64_C(0x9e3779b97f4a7c15) >> 54);
+}
+_Static_assert(WAITERS_FILTER == 1 << (64 - 54), "the hash is an index of the filter");
+
+/* May somebody be waiting for this lock? False is certain but for a waiter that is just
+ * coming, whose wait then starts with the next critical section. */
+static inline bool waiters_any(const void *lock)
+{
+    return atomic_load_explicit(&waiters_filter[waiters_hash(lock)], memory_order_relaxed) != 0;
+}
+
+struct waiters_slot;
+
+/* Enters a waiter. now_ns: CLOCK_MONOTONIC. NULL: no room, nobody will be charged. */
+struct waiters_slot *waiters_enter(const void *lock, uint64_t now_ns);
+
+/* Takes a waiter out again. slot: as waiters_enter gave it, not NULL. */
+void waiters_leave(struct waiters_slot *slot, const void *lock, uint64_t now_ns);
+
+/* What an unlock at now_ns is to be charged with. */
+struct waiters_charge {
+    uint64_t delay_ns; /* the time others waited since the last charge; 0 = nobody did */
+    uint64_t arrived;  /* how many of them came since then */
+};
+struct waiters_charge waiters_take(const void *lock, uint64_t now_ns);
+
+/* Forgets everybody: a new process (a forked child) starts. Nothing else runs. */
+void waiters_reset(void);
+
+#endif
