@@ -1,0 +1,233 @@
+"""Every way out of a process leaves its profiles, and nothing else is changed by them."""
+
+import glob
+import gzip
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from pprof_read import Profile  # noqa: E402
+
+LIBRARY, LEAVE, SIGNALS = (os.path.abspath(p) for p in sys.argv[1:4])
+KEPT, IN_HANDLER, IN_DESTRUCTOR = 1999993, 2000147, 2000081
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def environment(self, **variables):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("LIBPROF_")}
+        environment.update(LD_PRELOAD=LIBRARY, LIBPROF_DIR=self.dir + "/out", LIBPROF_HEAP_RATE="1")
+        environment.update(variables)
+        return environment
+
+    def leave(self, how, **variables):
+        return subprocess.run([LEAVE, how], env=self.environment(**variables), timeout=60,
+                              capture_output=True, text=True)
+
+    def profiles(self, program="leave", profile="heap"):
+        pattern = f"{self.dir}/out/{program}.*.{profile}.pb.gz"
+        return [Profile(path) for path in sorted(glob.glob(pattern))]
+
+    def kept(self, profile, size):
+        return profile.total("inuse_objects", bytes=size)
+
+
+class WaysOut(Case):
+    def check(self, how, status, freed=(True, True)):
+        with self.subTest(how):
+            shutil.rmtree(self.dir + "/out", ignore_errors=True)
+            result = self.leave(how)
+            self.assertEqual(result.returncode, status)
+            self.assertEqual(result.stderr, "")
+            found = self.profiles()
+            self.assertEqual(len(found), 1)
+            self.assertEqual(found[0].total("alloc_space", bytes=KEPT), KEPT)
+            self.assertEqual(self.kept(found[0], KEPT), 1)
+            self.assertEqual(self.kept(found[0], IN_HANDLER), 0 if freed[0] else 1)
+            self.assertEqual(self.kept(found[0], IN_DESTRUCTOR), 0 if freed[1] else 1)
+            self.assertEqual(glob.glob(self.dir + "/out/.*"), [])
+
+    def test_exits(self):
+        # the last dump comes after the program's exit handlers and destructors
+        self.check("return", 3)
+        self.check("exit", 4)
+        self.check("thread", 7)
+        self.check("busy", 9)
+        self.check("_exit", 5, (False, False))
+        self.check("_Exit", 6, (False, False))
+        self.check("quick_exit", 8, (True, False))
+
+    def test_fatal_signals(self):
+        self.check("TERM", -signal.SIGTERM, (False, False))
+        self.check("INT", -signal.SIGINT, (False, False))
+        self.check("HUP", -signal.SIGHUP, (False, False))
+
+    def test_no_dump(self):
+        for how, status in ("KILL", -signal.SIGKILL), ("abort", -signal.SIGABRT):
+            self.assertEqual(self.leave(how).returncode, status)
+        self.assertEqual(self.leave("return", LIBPROF_AT_EXIT="0").returncode, 3)
+        self.assertEqual(self.leave("TERM", LIBPROF_AT_EXIT="0").returncode, -signal.SIGTERM)
+        self.assertEqual(self.leave("return", LIBPROF_ONLY="another*").returncode, 3)
+        self.assertFalse(os.path.exists(self.dir + "/out"))
+
+    def test_nohup_stays_ignored(self):
+        process = subprocess.Popen(
+            [LEAVE, "wait"], env=self.environment(), stdout=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        self.assertIsNone(process.poll())
+        process.terminate()
+        self.assertEqual(process.wait(30), -signal.SIGTERM)
+        process.stdout.close()
+
+    def test_second_signal_kills_at_once(self):
+        # a directory whose opening never ends: a FIFO's would, but the dump opens
+        # it as a directory; so the dump itself must be slow: a stopped reader
+        process = subprocess.Popen([LEAVE, "wait"], env=self.environment(), stdout=subprocess.PIPE)
+        process.stdout.readline()
+        for _ in range(50):
+            process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(10), -signal.SIGTERM)
+        process.stdout.close()
+        for path in glob.glob(self.dir + "/out/*.pb.gz"):
+            with open(path, "rb") as file:
+                gzip.decompress(file.read())
+
+
+class Exec(Case):
+    def test_every_form(self):
+        for how in "execl", "execlp", "execle", "execv", "execvp", "execvpe":
+            with self.subTest(how):
+                shutil.rmtree(self.dir + "/out", ignore_errors=True)
+                result = self.leave(how)
+                self.assertEqual(result.returncode, 0)
+                found = self.profiles()
+                self.assertEqual(len(found), 1)
+                self.assertEqual(self.kept(found[0], KEPT), 1)
+                self.assertIn("libprof: before exec", found[0].comments)
+                if how in ("execl", "execlp"):
+                    self.assertEqual(result.stdout, "one two\n")
+                if how == "execle":
+                    self.assertEqual(result.stdout, "ONLY=this\n")
+                if how == "execvpe":
+                    self.assertEqual(result.stdout, "")
+
+    def test_failed_exec_goes_on(self):
+        result = self.leave("failed-exec")
+        self.assertEqual(result.returncode, 10)
+        found = self.profiles()
+        self.assertIn("libprof: at exit", found[-1].comments)
+        self.assertEqual(self.kept(found[-1], KEPT), 1)
+
+    def test_vfork_child(self):
+        self.assertEqual(self.leave("vfork").returncode, 0)
+        self.assertEqual(len(self.profiles()), 1)
+
+    def test_follow(self):
+        for follow, preload in ("all", True), ("exec", True), ("fork", False), ("none", False):
+            with self.subTest(follow):
+                shutil.rmtree(self.dir + "/out", ignore_errors=True)
+                result = self.leave("execv", LIBPROF_FOLLOW=follow)
+                self.assertEqual("LD_PRELOAD=" in result.stdout, preload)
+                self.assertEqual(len(self.profiles("env")), int(preload))
+                self.assertEqual(len(self.profiles()), 1)
+
+    def test_follow_in_system(self):
+        # libc execs by itself there: the shell finds out, its environment is whole
+        result = self.leave("system", LIBPROF_FOLLOW="none")
+        self.assertEqual(result.stdout, "1\n")
+        found = os.listdir(self.dir + "/out")
+        self.assertTrue(all(name.startswith("leave.") for name in found), found)
+
+
+class Signals(Case):
+    def signals(self, dump_signal, **environment):
+        return subprocess.run([SIGNALS, str(int(dump_signal))], env=environment, timeout=60,
+                              capture_output=True, text=True)
+
+    def test_view_is_the_programs_own(self):
+        for name in "USR2", "RTMIN+7", "USR1":
+            with self.subTest(name):
+                number = getattr(signal, "SIG" + name) if "+" not in name else signal.SIGRTMIN + 7
+                plain = self.signals(number)
+                traced = self.signals(number, **self.environment(LIBPROF_SIGNAL=name))
+                self.assertIn("survived", plain.stdout)
+                self.assertNotIn("FOREIGN", plain.stdout)
+                self.assertEqual(traced.stdout, plain.stdout)
+                self.assertEqual(traced.stderr, "")
+                dumps = {re.search(r"\.(\d{4})\.", name)[1] for name in
+                         os.listdir(self.dir + "/out") if name.startswith("signals.")}
+                self.assertGreater(len(dumps), 1)
+
+    def test_dump_now(self):
+        process = subprocess.Popen([LEAVE, "wait"], env=self.environment(), stdout=subprocess.PIPE)
+        process.stdout.readline()
+        process.send_signal(signal.SIGUSR2)
+        deadline = time.time() + 20
+        while not self.profiles(profile="mutex") and time.time() < deadline:
+            time.sleep(0.05)
+        found = self.profiles()
+        self.assertEqual(len(found), 1)
+        self.assertEqual(self.kept(found[0], KEPT), 1)
+        self.assertEqual(len(self.profiles(profile="cpu")), 1)
+        threads = os.listdir(f"/proc/{process.pid}/task")
+        self.assertEqual(threads, [str(process.pid)])
+        numbers = os.listdir(f"/proc/{process.pid}/fd")
+        self.assertEqual(sorted(numbers, key=int), ["0", "1", "2"])
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    def test_interval(self):
+        process = subprocess.Popen([LEAVE, "wait"], stdout=subprocess.PIPE,
+                                   env=self.environment(LIBPROF_INTERVAL="100ms"))
+        process.stdout.readline()
+        deadline = time.time() + 20
+        while len(self.profiles()) < 3 and time.time() < deadline:
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        found = self.profiles()
+        self.assertGreaterEqual(len(found), 3)
+        self.assertIn("libprof: regular", found[0].comments)
+
+
+class Harmless(Case):
+    def test_directory_that_cannot_be(self):
+        result = self.leave("exit", LIBPROF_DIR="/proc/nowhere")
+        self.assertEqual(result.returncode, 4)
+        self.assertRegex(result.stderr, r"\Alibprof: can't write /proc/nowhere: .*\n\Z")
+
+    def test_nonsense_is_named(self):
+        result = self.leave("exit", LIBPROF_DEPTH="many")
+        self.assertEqual(result.returncode, 4)
+        self.assertRegex(result.stderr, r"\Alibprof: LIBPROF_DEPTH=many .*1 to 1024.*\n\Z")
+        self.assertEqual(len(self.profiles()), 1)
+
+    def test_closed_stderr_gets_nothing(self):
+        # descriptor 2 is another file than at start: no word of ours in it
+        script = f"exec 2>{self.dir}/database; cd / && exec {LEAVE} exit"
+        result = subprocess.run(["bash", "-c", script], timeout=60, capture_output=True,
+                                env=self.environment(LIBPROF_DIR="/proc/nowhere"))
+        self.assertEqual(result.returncode, 4)
+        with open(self.dir + "/database") as file:
+            text = file.read()
+        # bash's own exec dump must be silent; leave started with the file as its stderr
+        self.assertEqual(text.count("can't write"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,133 @@
+/* Allocates one block of an odd size, frees another in an exit handler and a
+ * destructor, and leaves by the way it is told to. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KEPT 1999993       /* never freed */
+#define IN_HANDLER 2000147 /* freed by an exit handler */
+#define IN_DESTRUCTOR 2000081
+static char *volatile kept, *volatile in_handler, *volatile in_destructor;
+
+static void handler(void)
+{
+    free(in_handler);
+}
+
+__attribute__((destructor)) static void destructor(void)
+{
+    free(in_destructor);
+}
+
+static void say(const char *text)
+{
+    if (write(1, text, strlen(text)) < 0)
+        abort();
+}
+
+static void *exit_in_thread(void *argument)
+{
+    exit(7);
+}
+
+static void *keep_allocating(void *argument)
+{
+    for (;;)
+        free(malloc(100));
+}
+
+static void be_killed(int signo)
+{
+    for (;;) {
+        kill(getpid(), signo);
+        pause();
+    }
+}
+
+static void run_in_vfork(void)
+{
+    int status;
+    pid_t child = vfork();
+
+    if (child == 0) {
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
+    }
+    waitpid(child, &status, 0);
+    exit(status ? 1 : 0);
+}
+
+int main(int argc, char **argv)
+{
+    const char *how = argv[1];
+    char *empty[] = {NULL};
+
+    kept = malloc(KEPT);
+    in_handler = malloc(IN_HANDLER);
+    in_destructor = malloc(IN_DESTRUCTOR);
+    atexit(handler);
+    at_quick_exit(handler);
+    if (!strcmp(how, "return"))
+        return 3;
+    if (!strcmp(how, "exit"))
+        exit(4);
+    if (!strcmp(how, "_exit"))
+        _exit(5);
+    if (!strcmp(how, "_Exit"))
+        _Exit(6);
+    if (!strcmp(how, "quick_exit"))
+        quick_exit(8);
+    if (!strcmp(how, "thread")) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, exit_in_thread, NULL);
+        pthread_join(thread, NULL);
+    }
+    if (!strcmp(how, "busy")) { /* another thread goes on allocating meanwhile */
+        pthread_t thread;
+        pthread_create(&thread, NULL, keep_allocating, NULL);
+        usleep(20000);
+        return 9;
+    }
+    if (!strcmp(how, "TERM"))
+        be_killed(SIGTERM);
+    if (!strcmp(how, "INT"))
+        be_killed(SIGINT);
+    if (!strcmp(how, "HUP"))
+        be_killed(SIGHUP);
+    if (!strcmp(how, "KILL"))
+        be_killed(SIGKILL);
+    if (!strcmp(how, "abort"))
+        abort();
+    if (!strcmp(how, "wait")) {
+        say("ready\n");
+        for (;;)
+            pause();
+    }
+    if (!strcmp(how, "execl"))
+        execl("/bin/echo", "echo", "one", "two", (char *)NULL);
+    if (!strcmp(how, "execlp"))
+        execlp("echo", "echo", "one", "two", (char *)NULL);
+    if (!strcmp(how, "execle"))
+        execle("/usr/bin/env", "env", (char *)NULL, (char *[]){"ONLY=this", NULL});
+    if (!strcmp(how, "execv"))
+        execv("/usr/bin/env", (char *[]){"env", NULL});
+    if (!strcmp(how, "execvp"))
+        execvp("echo", (char *[]){"echo", "one", NULL});
+    if (!strcmp(how, "execvpe"))
+        execvpe("env", (char *[]){"env", NULL}, empty);
+    if (!strcmp(how, "failed-exec")) {
+        execl("/nonexistent", "x", (char *)NULL);
+        execl("/etc/passwd", "x", (char *)NULL); /* there, but can't be run */
+        return 10;
+    }
+    if (!strcmp(how, "vfork"))
+        run_in_vfork();
+    if (!strcmp(how, "system"))
+        return system("env | grep -c LD_PRELOAD") != 0;
+    return 99;
+}
