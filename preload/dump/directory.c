@@ -92,16 +92,23 @@ static void expand(struct directory *directory, const char *pattern)
     }
 }
 
-/* mkdir -p: what exists already is no error; open tells what is wrong. */
-static void make_path(char *path)
+/* mkdir -p. What exists already is no error; returns the first other one. */
+static long make_path(char *path)
 {
-    for (char *slash = path + 1; *slash; slash++)
-        if (*slash == '/') {
-            *slash = '\0';
-            sys_call3(SYS_mkdirat, AT_FDCWD, path, 0777);
-            *slash = '/';
-        }
-    sys_call3(SYS_mkdirat, AT_FDCWD, path, 0777);
+    long wrong = 0, result;
+
+    for (char *end = path + 1;; end++) {
+        char kept = *end;
+        if (kept && kept != '/')
+            continue;
+        *end = '\0';
+        result = sys_call3(SYS_mkdirat, AT_FDCWD, path, 0777);
+        *end = kept;
+        if (result < 0 && result != -EEXIST && wrong == 0)
+            wrong = result;
+        if (!kept)
+            return wrong;
+    }
 }
 
 static void file_name(const struct directory *directory, uint32_t sequence,
@@ -161,8 +168,10 @@ long directory_open(struct directory *directory, const char *pattern,
     expand(directory, pattern);
     result = open_high(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0);
     if (result == -ENOENT) {
-        make_path(directory->path);
+        long wrong = make_path(directory->path);
         result = open_high(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0);
+        if (result == -ENOENT && wrong < 0)
+            result = wrong; /* the reason why it isn't there */
     }
     if (result < 0)
         return result;

@@ -89,7 +89,9 @@ static void dispatch(int signo, siginfo_t *info, void *context);
 static void kernel_action(const struct entry *entry, const struct sigaction *view,
                           struct sigaction *action)
 {
-    if (entry->mode == SIGNALS_FATAL && view->sa_handler != SIG_DFL) {
+    /* a SA_RESETHAND done by the kernel would leave SIG_DFL where ours belongs */
+    if (entry->mode == SIGNALS_FATAL && view->sa_handler != SIG_DFL &&
+        !(view->sa_flags & (int)SA_RESETHAND)) {
         *action = *view;
         return;
     }
@@ -113,7 +115,8 @@ static void forward(int signo, struct entry *entry, siginfo_t *info, void *conte
     if (!is_handler(&view))
         return;
     if (view.sa_flags & (int)SA_RESETHAND) {
-        struct sigaction standard = {.sa_handler = SIG_DFL};
+        struct sigaction standard = view; /* mask and flags stay, as in the kernel */
+        standard.sa_handler = SIG_DFL;
         signals_action(signo, &standard, NULL);
     }
     if (view.sa_flags & SA_SIGINFO)
@@ -127,7 +130,9 @@ static void dispatch(int signo, siginfo_t *info, void *context)
     struct entry *entry = &entries[signo];
     int saved = errno;
 
-    if (!entry->handler(signo, info, context)) {
+    bool programs = entry->mode == SIGNALS_FATAL && signals_program_handles(signo);
+
+    if (programs || !entry->handler(signo, info, context)) {
         errno = saved;
         forward(signo, entry, info, context); /* may not come back: siglongjmp */
         return;                               /* the program's handler may leave its errno */

@@ -24,18 +24,34 @@ __attribute__((destructor)) static void destructor(void)
     free(in_destructor);
 }
 
+/* Makes descriptor 2 another file, whose size is told at the very end. */
+static void reuse_stderr(void)
+{
+    int file = memfd_create("database", 0);
+    pid_t child = fork();
+
+    dup2(file, 2);
+    if (child == 0)
+        exit(11);
+    int status;
+    waitpid(child, &status, 0);
+    printf("%ld bytes\n", (long)lseek(file, 0, SEEK_END));
+    fflush(stdout);
+    _exit(WEXITSTATUS(status));
+}
+
 static void say(const char *text)
 {
     if (write(1, text, strlen(text)) < 0)
         abort();
 }
 
-static void *exit_in_thread(void *argument)
+static _Noreturn void *exit_in_thread(void *argument)
 {
     exit(7);
 }
 
-static void *keep_allocating(void *argument)
+static _Noreturn void *keep_allocating(void *argument)
 {
     for (;;)
         free(malloc(100));
@@ -125,6 +141,8 @@ int main(int argc, char **argv)
         execl("/etc/passwd", "x", (char *)NULL); /* there, but can't be run */
         return 10;
     }
+    if (!strcmp(how, "reused-stderr"))
+        reuse_stderr();
     if (!strcmp(how, "vfork"))
         run_in_vfork();
     if (!strcmp(how, "system"))

@@ -60,6 +60,8 @@ static void set(int signo, void (*handler)(int), int flags, int also_blocked)
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = flags}, old;
 
+    if (flags & SA_SIGINFO)
+        action.sa_sigaction = informed;
     if (also_blocked)
         sigaddset(&action.sa_mask, also_blocked);
     printf("set: %d", sigaction(signo, &action, &old));
@@ -102,7 +104,7 @@ static void exercise(int signo)
     raise(signo);
     printf("calls %d blocked %d\n", calls, blocked_inside);
     interrupted_read(signo);
-    set(signo, (void (*)(int))informed, SA_SIGINFO | SA_RESTART, 0);
+    set(signo, NULL, SA_SIGINFO | SA_RESTART, 0);
     kill(getpid(), signo);
     printf("informed %d\n", with_info);
     set(signo, simple, (int)SA_RESETHAND, 0);
