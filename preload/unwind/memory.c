@@ -47,9 +47,12 @@ static void trust(struct memory *memory, uintptr_t low, uintptr_t high)
     memory->span = high - low - sizeof(uintptr_t);
 }
 
+/* The region of one word that stands for none: it must be readable itself. */
+static const uintptr_t nothing;
+
 static void trust_nothing(struct memory *memory)
 {
-    memory->low = UINTPTR_MAX;
+    memory->low = (uintptr_t)&nothing;
     memory->span = 0;
 }
 
@@ -95,7 +98,7 @@ static bool extend(struct memory *memory, uintptr_t address)
 {
     uintptr_t high = memory->low + memory->span + sizeof(uintptr_t);
     uintptr_t last = address + sizeof(uintptr_t) - 1;
-    if (memory->low == UINTPTR_MAX || address < memory->low || last < address ||
+    if (memory->low == (uintptr_t)&nothing || address < memory->low || last < address ||
         last - high >= (uintptr_t)REACH_PAGES * PAGE)
         return false;
     while (high <= last) {
@@ -107,11 +110,12 @@ static bool extend(struct memory *memory, uintptr_t address)
     return true;
 }
 
-bool memory_read_unknown(struct memory *memory, uintptr_t address, uintptr_t *value)
+__attribute__((no_sanitize("address"))) bool
+memory_read_unknown(struct memory *memory, uintptr_t address, uintptr_t *value)
 {
     bool at_stack_end = memory->low + memory->span + sizeof(uintptr_t) == memory->stack_high;
     if (!at_stack_end && extend(memory, address)) {
-        __builtin_memcpy(value, (const void *)address, sizeof *value);
+        *value = *(const memory_word *)address;
         return true;
     }
     switch (memory_copy(value, address, sizeof *value)) {
@@ -124,6 +128,6 @@ bool memory_read_unknown(struct memory *memory, uintptr_t address, uintptr_t *va
     }
     if (!memory_is_readable(address)) /* looks at a whole word */
         return false;
-    __builtin_memcpy(value, (const void *)address, sizeof *value);
+    *value = *(const memory_word *)address;
     return true;
 }

@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A word at any address: stacks that lie are misaligned, too. */
+typedef uintptr_t memory_word __attribute__((may_alias, aligned(1)));
+
 struct memory {
     uintptr_t low;                   /* of the trusted region */
     uintptr_t span;                  /* a word at `a` may be loaded if a - low <= span */
@@ -40,7 +43,7 @@ __attribute__((no_sanitize("address"))) static inline bool
 memory_read(struct memory *memory, uintptr_t address, uintptr_t *value)
 {
     if (address - memory->low <= memory->span) {
-        __builtin_memcpy(value, (const void *)address, sizeof *value);
+        *value = *(const memory_word *)address;
         return true;
     }
     return memory_read_unknown(memory, address, value);

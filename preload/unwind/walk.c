@@ -21,7 +21,7 @@ static inline uint64_t make_frame(uintptr_t lookup, unsigned module)
 __attribute__((no_sanitize("address"), always_inline)) static inline uintptr_t
 load(uintptr_t address)
 {
-    return *(const uintptr_t *)address;
+    return *(const memory_word *)address;
 }
 
 /*
@@ -41,7 +41,7 @@ __attribute__((no_sanitize("address"))) static unsigned walk_warm(struct walk *w
     unsigned written = 0;
     if (unlikely(sp - walk->memory.low > walk->memory.span))
         return 0;
-    while (written < max) {
+    while (written < max && sp <= last) {
         uint64_t rule = cache_find(next - 1);
         if (unlikely((rule & (RULE_PLAIN | RULE_TRANSIENT)) != RULE_PLAIN) &&
             (!(rule & RULE_PLAIN) || !module_is_current(rule_module(rule))))

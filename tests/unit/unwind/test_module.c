@@ -1,0 +1,287 @@
+/* The module table: identity, unloading, another library in the same place, fork, races. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "unwind/arch.h"
+#include "unwind/module.h"
+#include "unwind/module_table.h"
+#include "unwind/unwind.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct stack {
+    uint64_t frames[64];
+    unsigned count;
+    enum unwind_end end;
+};
+
+__attribute__((noinline)) static void walk(void *data)
+{
+    struct stack *stack = data;
+    stack->count = unwind_here(NULL, stack->frames, 64, &stack->end);
+    __asm__ volatile("" ::: "memory"); /* no tail call */
+}
+
+static void *open_plugin(const char *path, struct stack *stack)
+{
+    void *plugin = dlopen(path, RTLD_NOW);
+    assert_non_null(plugin);
+    long (*call)(void (*)(void *), void *) = NULL;
+    *(void **)&call = dlsym(plugin, "plugin_call");
+    assert_non_null(call);
+    assert_int_equal(call(walk, stack), 3);
+    assert_int_equal(stack->end, UNWIND_COMPLETE);
+    return plugin;
+}
+
+static void close_plugin(void *plugin)
+{
+    module_before_unload();
+    dlclose(plugin);
+    module_after_unload();
+}
+
+/* Frame 0 is walk(), frame 1 the plugin. */
+static unsigned plugin_module(const struct stack *stack)
+{
+    assert_true(stack->count > 3);
+    return UNWIND_MODULE(stack->frames[1]);
+}
+
+static void test_what_is_known(void **state)
+{
+    char exe[4096] = "";
+    unsigned own = module_find((uintptr_t)&test_what_is_known);
+    unsigned libc = module_find((uintptr_t)dlsym(RTLD_DEFAULT, "qsort"));
+    uintptr_t vdso_base = getauxval(AT_SYSINFO_EHDR);
+    assert_true(own != 0 && libc != 0 && own != libc);
+    assert_true(readlink("/proc/self/exe", exe, sizeof exe - 1) > 0);
+    const struct module *module = module_get(own);
+    assert_string_equal(module->path, exe);
+    assert_true(module->is_main && !module->is_self && !module->is_vdso && !module->unloaded);
+    assert_int_equal(module->build_id_size, 20);
+    assert_non_null(module->eh_frame_hdr);
+    module = module_get(libc);
+    assert_true(module->path[0] == '/' && strstr(module->path, "libc.so.6"));
+    assert_int_equal(module->build_id_size, 20);
+    assert_false(module->is_main);
+    if (vdso_base) {
+        const ElfW(Ehdr) *vdso = (const ElfW(Ehdr) *)vdso_base;
+        module = module_get(module_find(vdso_base + vdso->e_entry));
+        assert_non_null(module);
+        assert_string_equal(module->path, "[vdso]");
+        assert_true(module->is_vdso && module->build_id_size > 0);
+    }
+    assert_int_equal(module_find(0), 0);
+    assert_int_equal(module_find((uintptr_t)exe), 0);
+    assert_int_equal(module_find(UINTPTR_MAX), 0);
+    assert_null(module_get(0));
+    assert_null(module_get(module_count()));
+}
+
+/* Segment bounds as the kernel has them. */
+static void test_as_in_proc_maps(void **state)
+{
+    char line[512], permissions[5];
+    unsigned long start, limit, offset;
+    unsigned checked = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx %4s %lx", &start, &limit, permissions, &offset) != 4 ||
+            permissions[2] != 'x' || (!strchr(line, '/') && !strstr(line, "[vdso]")))
+            continue;
+        const struct module *module = module_get(module_find(start + 16));
+        assert_non_null(module);
+        assert_int_equal(module->start, start);
+        assert_int_equal(module->limit, limit);
+        assert_int_equal(module->file_offset, offset);
+        checked++;
+    }
+    fclose(maps);
+    assert_true(checked >= 4);
+}
+
+static void test_another_library_in_the_same_place(void **state)
+{
+    struct stack a, b, c;
+    void *plugin = open_plugin(PLUGIN_A, &a);
+    unsigned module_a = plugin_module(&a);
+    unsigned generation = module_generation();
+    assert_string_equal(module_get(module_a)->path, PLUGIN_A);
+    assert_false(module_get(module_a)->unloaded);
+    close_plugin(plugin);
+    assert_true(module_get(module_a)->unloaded);
+    assert_true(module_generation() != generation);
+    assert_int_equal(module_find(UNWIND_ADDRESS(a.frames[1])), 0);
+
+    plugin = open_plugin(PLUGIN_B, &b);
+    unsigned module_b = plugin_module(&b);
+    assert_int_not_equal(module_a, module_b);
+    assert_string_equal(module_get(module_b)->path, PLUGIN_B);
+    /* The point of the test: the kernel gives the same place again. */
+    assert_int_equal(UNWIND_ADDRESS(a.frames[1]), UNWIND_ADDRESS(b.frames[1]));
+    assert_memory_not_equal(module_get(module_a)->build_id, module_get(module_b)->build_id, 20);
+    assert_string_equal(module_get(module_a)->path, PLUGIN_A);
+    dlclose(plugin); /* as the C library's own unloading does, unseen by any hook */
+    assert_int_equal(module_find(UNWIND_ADDRESS(b.frames[1])), 0);
+
+    plugin = open_plugin(PLUGIN_A, &c);
+    unsigned module_c = module_find(UNWIND_ADDRESS(c.frames[1]));
+    assert_true(module_c != module_a && module_c != module_b);
+    assert_string_equal(module_get(module_c)->path, PLUGIN_A);
+    assert_true(module_get(module_b)->unloaded);
+    close_plugin(plugin);
+}
+
+/* A dlclose that unloads nothing leaves the modules as they are. */
+static void test_reference_counted(void **state)
+{
+    struct stack stack;
+    void *plugin = open_plugin(PLUGIN_A, &stack);
+    void *again = dlopen(PLUGIN_A, RTLD_NOW);
+    unsigned module = plugin_module(&stack), generation = module_generation();
+    close_plugin(again);
+    assert_int_equal(module_generation(), generation);
+    assert_false(module_get(module)->unloaded);
+    assert_int_equal(module_find(UNWIND_ADDRESS(stack.frames[1])), module);
+    /* Between the two halves of a dlclose its stacks can be walked, too. */
+    module_before_unload();
+    long (*call)(void (*)(void *), void *) = NULL;
+    *(void **)&call = dlsym(plugin, "plugin_call");
+    call(walk, &stack);
+    assert_int_equal(stack.end, UNWIND_COMPLETE);
+    assert_int_equal(plugin_module(&stack), module);
+    module_after_unload();
+    close_plugin(plugin);
+}
+
+static unsigned heard[MODULE_MAX];
+
+static void hear(unsigned index, const struct module *module)
+{
+    heard[index] += module->path != NULL;
+}
+
+static void test_sink(void **state)
+{
+    struct stack stack;
+    memset(heard, 0, sizeof heard);
+    module_set_sink(hear);
+    for (unsigned i = 1; i < module_count(); i++)
+        assert_int_equal(heard[i], 1);
+    void *plugin = open_plugin(PLUGIN_A, &stack);
+    assert_int_equal(heard[plugin_module(&stack)], 1);
+    open_plugin(PLUGIN_A, &stack);
+    assert_int_equal(heard[plugin_module(&stack)], 1);
+    module_set_sink(NULL);
+    close_plugin(plugin);
+    close_plugin(plugin);
+}
+
+static void test_fork(void **state)
+{
+    struct stack before, after;
+    int status;
+    walk(&before);
+    module_before_unload(); /* as if another thread were in dlclose */
+    pid_t child = fork();
+    if (child == 0) {
+        unwind_after_fork_child();
+        walk(&after);
+        void *plugin = dlopen(PLUGIN_A, RTLD_NOW);
+        _exit(after.end == UNWIND_COMPLETE && plugin && module_is_current(1) &&
+                      atomic_load(&module_unloading) == 0 &&
+                      UNWIND_MODULE(after.frames[1]) == UNWIND_MODULE(before.frames[1])
+                  ? 0
+                  : 1);
+    }
+    module_after_unload();
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+static _Atomic(bool) stop;
+
+static void *load_and_unload(void *data)
+{
+    for (int i = 0; !stop; i++) {
+        void *plugin = dlopen(i % 2 ? PLUGIN_A : PLUGIN_B, RTLD_NOW);
+        close_plugin(plugin);
+    }
+    return NULL;
+}
+
+static void *walk_into(void *data)
+{
+    uintptr_t around = *(uintptr_t *)data;
+    uintptr_t room[512] = {0};
+    uint64_t frames[32];
+    enum unwind_end end;
+    ucontext_t context;
+    memset(&context, 0, sizeof context);
+    struct arch_regs regs;
+    memset(&regs, 0, sizeof regs);
+    for (unsigned i = 0; !stop; i++) {
+        /* Every PC near the plugin's: mostly misses, so its tables are read. */
+        regs.r[ARCH_PC] = around + i % 4096;
+        regs.r[ARCH_SP] = (uintptr_t)room;
+        arch_to_context(&regs, &context);
+        unwind_context(&context, NULL, frames, 32, &end);
+        module_find(around + i % 4096);
+    }
+    return NULL;
+}
+
+/* Walks into a library while another thread unloads it: no fault, no hang. A
+ * real stack can't do that, but a wrong one can. */
+static void test_race_with_unloading(void **state)
+{
+    struct stack stack;
+    int status;
+    void *plugin = open_plugin(PLUGIN_A, &stack);
+    uintptr_t around = UNWIND_ADDRESS(stack.frames[1]) & ~(uintptr_t)4095;
+    close_plugin(plugin);
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t threads[3];
+        pthread_create(&threads[0], NULL, load_and_unload, NULL);
+        pthread_create(&threads[1], NULL, walk_into, &around);
+        pthread_create(&threads[2], NULL, walk_into, &around);
+        alarm(30);
+        sleep(2);
+        stop = true;
+        for (int i = 0; i < 3; i++)
+            pthread_join(threads[i], NULL);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_known),
+        cmocka_unit_test(test_as_in_proc_maps),
+        cmocka_unit_test(test_another_library_in_the_same_place),
+        cmocka_unit_test(test_reference_counted),
+        cmocka_unit_test(test_sink),
+        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_race_with_unloading),
+    };
+    unwind_init(UNWIND_CFI);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
