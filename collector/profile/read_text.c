@@ -248,7 +248,7 @@ static bool read_count(struct text *t)
     *strchr(name, ' ') = '\0';
     profile_add_sample_type(t->p, name, "count");
     set_period_type(t->p, name, "count", 1);
-    while (next_line(t) && !starts_with(t->line, "---")) {
+    while (next_line(t) && !starts_with(t->line, "---") && !is_map_sentinel(t->line)) {
         int64_t count;
         const char *s = t->line;
         if (is_blank_or_comment(s))
@@ -288,7 +288,7 @@ static bool read_contention(struct text *t)
     profile_add_sample_type(t->p, "contentions", "count");
     profile_add_sample_type(t->p, "delay", "nanoseconds");
     set_period_type(t->p, "contentions", "count", 1);
-    while (next_line(t) && !starts_with(t->line, "---")) {
+    while (next_line(t) && !starts_with(t->line, "---") && !is_map_sentinel(t->line)) {
         const char *s = t->line;
         if (is_blank_or_comment(s))
             continue;

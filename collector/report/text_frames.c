@@ -39,10 +39,11 @@ static void add_location(struct rows *r, const struct profile_location *l, uint6
         add_row(r, mem_printf("0x%" PRIx64, l->address), NULL, NULL);
     for (size_t i = 0; i < l->n_lines; i++) {
         const struct profile_function *f = l->lines[i].function;
-        bool known = entry && entry <= l->address && i == l->n_lines - 1;
+        /* Of the function the code stands in, for inlined frames too: Go's way. */
+        bool known = entry && entry <= l->address;
         add_row(r, mem_printf("0x%" PRIx64, l->address),
                 known ? mem_printf("%s+0x%" PRIx64, f->name, l->address - entry)
-                      : mem_printf("%s+0x0", f->name),
+                      : mem_strdup(f->name),
                 *f->filename || l->lines[i].line
                     ? mem_printf("%s:%" PRId64, f->filename, l->lines[i].line)
                     : mem_strdup(l->mapping ? l->mapping->file : ""));

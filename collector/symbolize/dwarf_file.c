@@ -286,12 +286,28 @@ static void fill_line(Dwarf_Die *unit, uint64_t address, struct dwarf_frame *f)
         f->column = (unsigned)column;
 }
 
+/* Split units: libdw 0.188 asserts in dwarf_decl_file() that the file table has been
+ * read, but reads the line table only. */
+static const char *declared_file(Dwarf_Die *die)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Die unit;
+    Dwarf_Files *files;
+    size_t n;
+    Dwarf_Word index;
+    if (dwarf_formudata(dwarf_attr_integrate(die, DW_AT_decl_file, &attribute), &index) != 0 ||
+        !dwarf_cu_die(attribute.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL) ||
+        dwarf_getsrcfiles(&unit, &files, &n) != 0 || index >= n)
+        return NULL;
+    return dwarf_filesrc(files, index, NULL, NULL);
+}
+
 /* The declared start counts only in the file the line is in. */
 static void fill_function(Dwarf_Die *die, struct dwarf_frame *f)
 {
     int line;
     f->name = function_name(die);
-    const char *file = dwarf_decl_file(die);
+    const char *file = declared_file(die);
     if (!f->file)
         f->file = file;
     if (dwarf_decl_line(die, &line) == 0 && line > 0 && file && strcmp(file, f->file) == 0)
