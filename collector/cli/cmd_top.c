@@ -1,26 +1,17 @@
-#include <stdlib.h>
-
 #include "cli/commands.h"
+#include "cli/run_report.h"
+
+static bool print_top(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+{
+    (void)symbol;
+    (void)err;
+    report_top(r, out);
+    return true;
+}
 
 static int run_top(struct cli_options *o)
 {
-    struct report r;
-    struct profile_error err;
-    struct profile *p = cli_load(o, 0, NULL);
-    if (!p)
-        return 1;
-    int status = 1;
-    if (!report_open(&r, p, &o->report, &err)) {
-        cli_fail(o->arguments[0], err.text);
-    } else {
-        FILE *out = cli_open_output(o);
-        if (out) {
-            report_top(&r, out);
-            status = cli_close_output(o, out, true);
-        }
-    }
-    profile_free(p);
-    return status;
+    return cli_run_report(o, 0, NULL, print_top);
 }
 
 const struct command cmd_top = {

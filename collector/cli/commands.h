@@ -6,9 +6,15 @@
 
 extern const struct command cmd_env;
 extern const struct command cmd_export;
+extern const struct command cmd_list;
+extern const struct command cmd_peek;
+extern const struct command cmd_raw;
 extern const struct command cmd_symbolize;
+extern const struct command cmd_tags;
 extern const struct command cmd_text;
 extern const struct command cmd_top;
+extern const struct command cmd_traces;
+extern const struct command cmd_tree;
 
 /* Options of every command that loads profiles, and of every report. */
 #define LOAD_OPTIONS "base diff_base normalize profile no-symbols full mangled no-cache pid quiet "

@@ -61,30 +61,34 @@ static char *label_values(const struct profile_sample *s, const char *key, const
     return text;
 }
 
+static size_t count_keys(const char *keys)
+{
+    size_t n = 1;
+    for (; *keys; keys++)
+        n += *keys == ',';
+    return n;
+}
+
 /* The frames of one list of keys for one sample, the first key first. */
 static size_t frames_of(struct profile *p, struct made_frame **made, const struct profile_sample *s,
                         const char *keys, const char *unit, struct profile_location **frames,
                         bool *any)
 {
     char *copy = mem_strdup(keys), *rest = copy, *key;
+    char **list = mem_zero(count_keys(keys), sizeof(*list));
     size_t n = 0;
-    while ((key = strsep(&rest, ","))) {
-        if (!*key)
-            continue;
-        char *value = label_values(s, key, unit);
+    while ((key = strsep(&rest, ",")))
+        if (*key)
+            list[n++] = key;
+    /* Backwards, so that new locations get the ids pprof gives them. */
+    for (size_t i = n; i-- > 0;) {
+        char *value = label_values(s, list[i], unit);
         *any = *any || *value;
-        frames[n++] = frame_for(p, made, key, value);
+        frames[i] = frame_for(p, made, list[i], value);
         free(value);
     }
+    free(list);
     free(copy);
-    return n;
-}
-
-static size_t count_keys(const char *keys)
-{
-    size_t n = 1;
-    for (; *keys; keys++)
-        n += *keys == ',';
     return n;
 }
 
