@@ -16,6 +16,7 @@
 
 #include "export/export.h"
 #include "export/frames.h"
+#include "export/strings.h"
 #include "profile/hash.h"
 #include "profile/mem.h"
 
@@ -58,14 +59,7 @@ struct callgrind {
     unsigned *suffix;     /* by frame: 0, or what tells it from its namesake */
     /* Numbers by which names were written, 0: not yet. */
     uint32_t *fn_known;
-    struct name_id *objects, *files;
-};
-
-/* An object or file that has its number. */
-struct name_id {
-    UT_hash_handle hh;
-    const char *name;
-    uint32_t id;
+    struct string_table objects, files;
 };
 
 static struct edge *find_edge(struct callgrind *c, uint32_t site, uint32_t callee)
@@ -137,24 +131,15 @@ static void disambiguate(struct callgrind *c)
 }
 
 /* "prefix(ID) name" where the name is new, "prefix(ID)" after. */
-static void put_name(struct callgrind *c, const char *prefix, struct name_id **known,
+static void put_name(struct callgrind *c, const char *prefix, struct string_table *known,
                      const char *name)
 {
-    struct name_id *id;
-    if (!*name)
-        name = "???";
-    HASH_FIND_STR(*known, name, id);
-    bool is_new = !id;
-    if (is_new) {
-        id = mem_zero(1, sizeof(*id));
-        id->name = name;
-        id->id = HASH_COUNT(*known) + 1;
-        HASH_ADD_KEYPTR(hh, *known, id->name, strlen(id->name), id);
-    }
-    writer_printf(c->out, "%s(%u)", prefix, id->id);
-    if (is_new) {
+    size_t n = known->n;
+    uint32_t number = string_table_index(known, *name ? name : "???");
+    writer_printf(c->out, "%s(%u)", prefix, number + 1);
+    if (number == n) {
         writer_put_char(c->out, ' ');
-        writer_put_line(c->out, name, 0, 0);
+        writer_put_line(c->out, known->list[number], 0, 0);
     }
     writer_put_char(c->out, '\n');
 }
@@ -326,16 +311,6 @@ static void prepare(struct callgrind *c, int type)
     }
 }
 
-static void free_ids(struct name_id **ids)
-{
-    struct name_id *id, *next;
-    HASH_ITER(hh, *ids, id, next)
-    {
-        HASH_DEL(*ids, id);
-        free(id);
-    }
-}
-
 static void release(struct callgrind *c)
 {
     struct edge *e, *next;
@@ -344,8 +319,8 @@ static void release(struct callgrind *c)
         HASH_DEL(c->edges, e);
         free(e);
     }
-    free_ids(&c->objects);
-    free_ids(&c->files);
+    string_table_free(&c->objects);
+    string_table_free(&c->files);
     free(c->order);
     free(c->self);
     free(c->total);

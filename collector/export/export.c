@@ -3,9 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "export/json.h"
+#include "profile/mem.h"
+
 const struct export_format export_formats[] = {
     {"callgrind", "", "call tree, lines and assembly in KCachegrind", callgrind_write},
     {"folded", ".folded", "a line for each stack, for flamegraph.pl", folded_write},
+    {"speedscope", ".speedscope.json", "every sample type, for speedscope", speedscope_write},
+    {"chrome", ".trace.json", "trace events, for Perfetto and chrome://tracing", chrome_write},
+    {"firefox", ".firefox.json", "for the Firefox Profiler", firefox_write},
+    {"json", ".json", "the flame tree, documented, for programs", json_write},
+    {"pb", ".pb.gz", "pprof's own format", pb_write},
     {0},
 };
 
@@ -77,4 +85,12 @@ int64_t export_total(const struct profile *p, int type, bool base)
         total = export_add(total, value);
     }
     return total;
+}
+
+char *export_title(const struct profile *p, const struct export_options *options)
+{
+    const char *program = profile_program_name(p);
+    if (options->title)
+        return mem_strdup(options->title);
+    return mem_printf("%s%s%s", program, *program ? ": " : "", p->sample_types[options->type].type);
 }

@@ -50,6 +50,10 @@ int64_t export_add(int64_t a, int64_t b);
 /* Sum of a type's values; base or not, as asked. Base values come out positive. */
 int64_t export_total(const struct profile *p, int type, bool base);
 
-export_write_fn callgrind_write, folded_write;
+/* Heading for people; the caller frees it. */
+char *export_title(const struct profile *p, const struct export_options *options);
+
+export_write_fn callgrind_write, chrome_write, firefox_write, folded_write, pb_write,
+    speedscope_write;
 
 #endif

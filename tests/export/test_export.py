@@ -155,6 +155,140 @@ class Folded(ExportCase):
         self.assertEqual(sum(self.parse(self.export("folded", path, path)).values()), 2 * 98)
 
 
+def clean(name):
+    """What a name becomes in JSON: the same text, with ill-formed bytes replaced."""
+    if isinstance(name, str):
+        return name
+    return name.replace(b"\xff", b"").replace(b"\xc0", b"").decode()
+
+
+class Json(ExportCase):
+    def load(self, form, profile, *arguments):
+        text = self.export(form, *arguments, self.save(profile))
+        for forbidden in "<>&\u2028\u2029":  # may stand in a <script> element
+            self.assertNotIn(forbidden, text)
+        return json.loads(text)
+
+    def check_names(self, names):
+        cleaned = {n.replace("\ufffd", "") for n in names}
+        self.assertEqual(cleaned, {clean(n) for n in fixtures.ODD_NAMES})
+
+    def flatten(self, doc, values):
+        """{stack: self value} of the flame tree."""
+        names = [doc["strings"][i] for i in doc["frames"]["name"]]
+        path, result = [], {}
+        for frame, depth, value in zip(doc["nodes"]["frame"], doc["nodes"]["depth"], values):
+            del path[max(depth - 1, 0) :]
+            if frame >= 0:
+                path.append(names[frame])
+            self.assertEqual(len(path), depth)
+            self.assertNotIn(tuple(path), result)
+            result[tuple(path)] = value
+        return result
+
+    def test_flame_tree(self):
+        doc = self.load("json", fixtures.recursion())
+        self.assertEqual((doc["format"], doc["version"], doc["default"]), ("libprof-flame", 1, 1))
+        self.assertEqual([sum(v) for v in doc["nodes"]["self"]], [13, 98])
+        self.assertEqual(doc["time"], "2023-11-14T22:13:20Z")
+        stacks = self.flatten(doc, doc["nodes"]["self"][1])
+        self.assertEqual(stacks["main", "x", "x", "x"], 30)
+        self.assertEqual(stacks["main", "ns::work", "[libc.so.6]", "[libc.so.6]"], 7)
+        self.assertEqual(stacks[()], 1)
+        inlined = self.flatten(doc, doc["nodes"]["inlined"])
+        self.assertEqual([k for k, v in inlined.items() if v], [("main", "y", "x", "inl")])
+
+    def test_flame_tree_odd_names(self):
+        doc = self.load("json", fixtures.odd_names())
+        self.check_names(doc["strings"][i] for i in doc["frames"]["name"])
+
+    def test_flame_tree_comparison(self):
+        doc = json.loads(self.compare("json"))
+        self.assertTrue(doc["diff"])
+        after = self.flatten(doc, doc["nodes"]["self"][1])
+        before = self.flatten(doc, doc["nodes"]["base_self"][1])
+        self.assertEqual((before["main", "hot"], after["main", "hot"]), (30, 50))
+        self.assertEqual((before["main", "gone"], after["main", "gone"]), (10, 0))
+
+    def test_flame_tree_difference_may_be_negative(self):
+        before = self.save(fixtures.change(9, "gone"), "before")
+        after = self.save(fixtures.change(5, "come"), "after")
+        doc = json.loads(self.export("json", "-base", before, after))
+        self.assertEqual(self.flatten(doc, doc["nodes"]["self"][1])["main", "hot"], -40)
+
+    def test_speedscope(self):
+        for profile, totals in (fixtures.recursion(), [13, 98]), (fixtures.odd_names(), None):
+            doc = self.load("speedscope", profile)
+            frames = doc["shared"]["frames"]
+            for i, one in enumerate(doc["profiles"]):
+                self.assertEqual(one["type"], "sampled")
+                self.assertEqual(len(one["samples"]), len(one["weights"]))
+                self.assertEqual(sum(one["weights"]), one["endValue"] - one["startValue"])
+                self.assertTrue(all(0 <= f < len(frames) for s in one["samples"] for f in s))
+                if totals:
+                    self.assertEqual(one["endValue"], totals[i])
+        self.check_names(f["name"] for f in frames)
+        units = [one["unit"] for one in doc["profiles"]]
+        self.assertEqual(units, ["none", "bytes", "none", "bytes"])
+        self.assertEqual(doc["activeProfileIndex"], 3)
+
+    def check_columns(self, table):
+        for name, column in table.items():
+            if isinstance(column, list):
+                self.assertEqual(len(column), table["length"], name)
+
+    def test_firefox(self):
+        doc = self.load("firefox", fixtures.recursion())
+        self.assertEqual(doc["meta"]["preprocessedProfileVersion"], 48)
+        self.assertEqual([t["name"] for t in doc["threads"]], ["samples", "cpu"])
+        for thread in doc["threads"]:
+            for table in ("samples", "stackTable", "frameTable", "funcTable", "resourceTable",
+                          "nativeSymbols", "markers"):
+                self.check_columns(thread[table])
+            stacks, strings = thread["stackTable"], thread["stringArray"]
+            for i, prefix in enumerate(stacks["prefix"]):
+                self.assertTrue(prefix is None or 0 <= prefix < i)
+            self.assertTrue(all(0 <= n < len(strings) for n in thread["funcTable"]["name"]))
+            self.assertTrue(all(-1 <= n < len(doc["libs"]) for n in thread["funcTable"]["resource"]))
+        self.assertEqual(sum(doc["threads"][0]["samples"]["weight"]), 13)
+        weights = doc["threads"][1]["samples"]["weight"]  # milliseconds
+        self.assertEqual(round(sum(weights) * 1e6), 98)
+
+    def test_firefox_odd_names(self):
+        doc = self.load("firefox", fixtures.odd_names())
+        thread = doc["threads"][0]
+        self.check_names(thread["stringArray"][i] for i in thread["funcTable"]["name"])
+
+    def test_chrome(self):
+        doc = self.load("chrome", fixtures.recursion())
+        events = [e for e in doc["traceEvents"] if e["ph"] == "X"]
+        open_until = []
+        for e in events:  # nested: none sticks out of the one it begins in
+            ts, end = round(e["ts"] * 1000), round((e["ts"] + e["dur"]) * 1000)
+            while open_until and open_until[-1] <= ts:
+                open_until.pop()
+            if open_until:
+                self.assertLessEqual(end, open_until[-1])
+            open_until.append(end)
+        self.assertEqual(sum(e["args"]["self"] for e in events), 97)  # all but the empty stack
+        self.assertEqual(max(round(e["dur"] * 1000) for e in events if e["name"] == "main"), 95)
+
+    def test_negative_values_are_refused(self):
+        before = self.save(fixtures.change(9, "gone"), "before")
+        after = self.save(fixtures.change(5, "come"), "after")
+        for form in "speedscope", "chrome", "firefox":
+            for option in "--base", "--diff_base":
+                self.assertIn(form, self.refuse("--to", form, option, before, after))
+
+
+class Pb(ExportCase):
+    def test_same_values_again(self):
+        path = self.save(fixtures.recursion())
+        again = os.path.join(self.dir, "again.pb.gz")
+        self.export("pb", "-o", again, path)
+        self.assertEqual(self.export("folded", again), self.export("folded", path))
+
+
 class BadInput(ExportCase):
     def test_one_clear_line(self):
         path = self.save(fixtures.recursion())
@@ -178,7 +312,7 @@ class BadInput(ExportCase):
 class Speed(ExportCase):
     def test_50000_stacks(self):
         path = self.save(fixtures.large(50000))
-        formats = os.environ.get("EXPORT_FORMATS", "callgrind folded").split()
+        formats = os.environ.get("EXPORT_FORMATS", "callgrind folded speedscope chrome firefox json pb").split()
         for form in formats:
             start = time.monotonic()
             self.export(form, "-o", os.path.join(self.dir, "out"), path)
