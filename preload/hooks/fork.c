@@ -10,14 +10,23 @@
  */
 #include "hooks/export.h"
 #include "runtime/real.h"
+#include "sample/cpu.h"
 #include "sample/recorder.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 EXPORT pid_t fork(void)
 {
-    recorder_active(); /* resolves the real one, should this be the first call */
-    return real.fork();
+    if (!recorder_active()) /* also resolves the real one, should this be the first call */
+        return real.fork();
+    uint64_t mask;
+    cpu_before_fork(&mask);
+    pid_t pid = real.fork();
+    int saved = errno;
+    cpu_after_fork(&mask, pid == 0);
+    errno = saved;
+    return pid;
 }
 
 /* Marks the thread and gives the real vfork back. */

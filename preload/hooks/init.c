@@ -8,13 +8,18 @@
 #include "hooks/rebind.h"
 #include "hooks/signal.h"
 #include "sample/recorder.h"
+#include "sample/walk.h"
 
 __attribute__((constructor)) static void libprof_init(void)
 {
     if (!recorder_active())
         return;
-    rebind_allocator();
-    recorder_set_ledger_made(dump_start_interval);
     signal_start();
     exit_start();
+    recorder_set_ledger_made(dump_start_interval);
+    dump_set_thread_walk(walk_collect);
+    rebind_allocator();
+    /* Sets the main thread up: its CPU time counts from here on. */
+    if (recorder_enter())
+        recorder_leave();
 }

@@ -114,7 +114,8 @@
       (pthread_cond_t * cond, pthread_mutex_t * mutex, const struct timespec *until))
 
 /* Not interposed, but called past whoever interposes them before us: the
- * attempts that hooks make before they wait. */
+ * attempts that hooks make before they wait; and what glibc 2.34 gave a new
+ * version that older ones lack. */
 #define REAL_ONLY(X)                                                                               \
     X(int, pthread_mutex_trylock, (pthread_mutex_t * mutex))                                       \
     X(int, pthread_spin_trylock, (pthread_spinlock_t * lock))                                      \
@@ -122,7 +123,25 @@
     X(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock))                                    \
     X(int, sem_trywait, (sem_t * semaphore))                                                       \
     X(int, pthread_tryjoin_np, (pthread_t thread, void **result))                                  \
-    X(int, mtx_trylock, (mtx_t * mutex))
+    X(int, mtx_trylock, (mtx_t * mutex))                                                           \
+    X(int, pthread_key_create, (pthread_key_t * key, void (*destructor)(void *)))                  \
+    X(int, pthread_setspecific, (pthread_key_t key, const void *value))                            \
+    X(int, pthread_attr_init, (pthread_attr_t * attributes))                                       \
+    X(int, pthread_attr_destroy, (pthread_attr_t * attributes))                                    \
+    X(int, pthread_attr_getstacksize, (const pthread_attr_t *attributes, size_t *size))
+
+/* The birth and the names of threads (hooks/thread.c). */
+#define INTERPOSED_THREAD(X)                                                                       \
+    X(int, pthread_create,                                                                         \
+      (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *),               \
+       void *argument))                                                                            \
+    X(int, thrd_create, (thrd_t * thread, int (*start)(void *), void *argument))                   \
+    X(int, pthread_setname_np, (pthread_t thread, const char *name))
+
+/* Signal masks, without the signal that reaches libprof's handler. */
+#define INTERPOSED_MASK(X)                                                                         \
+    X(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old))                             \
+    X(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old))
 
 /* All of it, but for the versioned ones. */
 #define INTERPOSED(X)                                                                              \
@@ -130,6 +149,8 @@
     INTERPOSED_PROCESS(X)                                                                          \
     INTERPOSED_END(X)                                                                              \
     INTERPOSED_SIGNAL(X)                                                                           \
-    INTERPOSED_LOCK(X)
+    INTERPOSED_LOCK(X)                                                                             \
+    INTERPOSED_THREAD(X)                                                                           \
+    INTERPOSED_MASK(X)
 
 #endif

@@ -101,6 +101,10 @@ static void kernel_action(const struct entry *entry, const struct sigaction *vie
         /* its mask, its restarts; SA_RESETHAND is done to the view alone */
         action->sa_mask = view->sa_mask;
         action->sa_flags = view->sa_flags & ~SA_RESETHAND;
+    } else if (entry->mode == SIGNALS_CHAINED) {
+        /* a handler of the program's that ran on top of ours would count as part
+         * of what we interrupted (sample/eintr.h) */
+        sigfillset(&action->sa_mask);
     }
     action->sa_flags |= SA_SIGINFO;
     action->sa_sigaction = dispatch;
@@ -273,7 +277,7 @@ int signals_pick_realtime(void)
 {
     struct sigaction now;
 
-    for (int signo = SIGRTMAX; signo >= SIGRTMIN; signo--)
+    for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) /* the last is valgrind's */
         if (!signals_owned(signo) && __sigaction(signo, NULL, &now) == 0 &&
             now.sa_handler == SIG_DFL)
             return signo;

@@ -31,6 +31,11 @@ static int64_t next_gap(void)
     return config.heap_rate ? thread_exponential(config.heap_rate) : INT64_MAX;
 }
 
+int64_t heap_first_gap(void)
+{
+    return next_gap();
+}
+
 void heap_start(bool active)
 {
     bool on = active && config.heap_rate != 0;
@@ -167,20 +172,16 @@ static __attribute__((noinline)) void record(const void *block, size_t size)
 bool heap_begin(void)
 {
     struct thread_state *self = &thread_self;
-    uint32_t epoch = self->epoch;
     if (!recorder_enter()) {
         uint32_t phase = atomic_load(&recorder_page->phase);
         if (phase == RECORDER_INERT || (phase == RECORDER_ACTIVE && config.heap_rate == 0))
             self->heap_left = INT64_MAX;
         return false;
     }
+    /* A new thread started below zero, to be set up; it has its first gap by now. */
     bool sampled = self->heap_left < 0;
     if (sampled)
         self->heap_left = next_gap();
-    /* A new thread starts below zero, to be set up; its first gap begins here
-     * (the distribution has no memory). In exact mode every call counts. */
-    if (!exact && epoch == 0)
-        sampled = false;
     if (!sampled || config.heap_rate == 0 || !recorder_ledger()) {
         recorder_leave();
         return false;

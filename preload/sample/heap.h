@@ -34,6 +34,9 @@ extern uintptr_t heap_free_mask __attribute__((visibility("hidden")));
 /* Called by recorder_start: sets mask and mode by the configuration. */
 void heap_start(bool active);
 
+/* Bytes to a new thread's first sample. */
+int64_t heap_first_gap(void);
+
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 void *heap_realloc(void *block, size_t size);

@@ -4,6 +4,8 @@
 #include "runtime/real.h"
 #include "runtime/sys.h"
 #include "sample/contention.h"
+#include "sample/cpu.h"
+#include "sample/handler.h"
 #include "sample/heap.h"
 #include "sample/scratch.h"
 #include "unwind/unwind.h"
@@ -127,6 +129,8 @@ bool recorder_start(void)
     }
     heap_start(phase == RECORDER_ACTIVE);
     contention_start(phase == RECORDER_ACTIVE);
+    handler_start(phase == RECORDER_ACTIVE);
+    cpu_start(phase == RECORDER_ACTIVE);
     atomic_store_explicit(&recorder_page->phase, phase, memory_order_release);
     return phase == RECORDER_ACTIVE;
 }

@@ -1,8 +1,13 @@
 #include "sample/thread.h"
 #include "runtime/config.h"
 #include "runtime/sys.h"
+#include "sample/cpu.h"
+#include "sample/handler.h"
+#include "sample/heap.h"
 #include "sample/recorder.h"
 
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 /* From ld.so (GLIBC_2.2.5 / 2.17): where the main thread's stack starts. */
@@ -42,6 +47,12 @@ void thread_end(void)
 {
     struct thread_state *self = &thread_self;
     self->ended = true;
+    struct ledger_thread *thread =
+        self->epoch == recorder_epoch() ? ledger_thread_get(self->index) : NULL;
+    if (thread) {
+        atomic_store(&thread->cpu_ns, sys_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        atomic_store(&thread->end_ns, sys_clock_ns(CLOCK_REALTIME));
+    }
     if (!self->plane_owned || self->epoch != recorder_epoch())
         return;
     uint64_t bit = UINT64_C(1) << self->plane;
@@ -69,7 +80,7 @@ static void main_stack(struct unwind_stack *stack)
 void thread_setup(void)
 {
     struct thread_state *self = &thread_self;
-    bool ended = self->ended;
+    bool ended = self->ended, first = self->epoch == 0;
     self->tid = (uint32_t)sys_gettid();
     self->epoch = recorder_epoch();
     self->index = 0;
@@ -92,17 +103,42 @@ void thread_setup(void)
     } else {
         plane_take(self);
     }
+    /* A new thread's first gap begins here: the distribution has no memory. */
+    if (first)
+        self->heap_left = heap_first_gap();
+    if (!ended) {
+        if (first && handler_unblock())
+            self->masked = true;
+        cpu_thread_start(first && self->start);
+    }
+}
+
+static void own_name(char name[LEDGER_THREAD_NAME])
+{
+    name[0] = '\0';
+    sys_call2(SYS_prctl, PR_GET_NAME, name);
+    name[LEDGER_THREAD_NAME - 1] = '\0';
 }
 
 uint32_t thread_index(void)
 {
     struct thread_state *self = &thread_self;
     if (self->index == 0) {
-        char name[LEDGER_THREAD_NAME] = "";
-        sys_call2(SYS_prctl, 16 /* PR_GET_NAME */, name);
+        char name[LEDGER_THREAD_NAME];
+        own_name(name);
         self->index = ledger_thread(self->tid, self->creator, name);
     }
     return self->index;
+}
+
+void thread_refresh_name(void)
+{
+    struct ledger_thread *thread = ledger_thread_get(thread_self.index);
+    if (!thread || thread_self.epoch != recorder_epoch())
+        return;
+    char name[LEDGER_THREAD_NAME];
+    own_name(name);
+    memcpy(thread->name, name, sizeof name);
 }
 
 /* splitmix64's step: every state leads to a well mixed number. */

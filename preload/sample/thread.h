@@ -31,9 +31,18 @@ struct thread_state {
     struct unwind_stack stack; /* its limits; 0,0 = unknown */
     const void *last_block;    /* exact mode: what the last allocation returned */
     int64_t heap_pending;      /* bytes in use not yet told to the ledger */
+    uint32_t timer;            /* CPU timer: the kernel's id + 1; 0 = none */
+    uint32_t timer_tid;        /* the thread it was made for: a forked child has none of it */
+    uint32_t first_ns;         /* its first expiry on the thread's clock; 0 = not known */
+    uint32_t fired;            /* periods signalled since */
+    uint32_t owed;             /* periods signalled when there was no ledger yet */
+    uintptr_t start;           /* its start routine; 0 = not known */
+    bool timer_failed;         /* the kernel refused one */
+    bool masked;               /* the program believes that it blocks our signal */
+    uintptr_t interrupted;     /* stack pointer of a system call our signal ended (eintr.h) */
 };
 
-_Static_assert(sizeof(struct thread_state) <= 128, "small: static TLS is scarce (hazard 42)");
+_Static_assert(sizeof(struct thread_state) <= 192, "small: static TLS is scarce (hazard 42)");
 
 extern _Thread_local struct thread_state thread_self
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
@@ -46,6 +55,9 @@ void thread_setup(void);
 
 /* Its index in the ledger's thread table, entered now if need be; 0 when full. */
 uint32_t thread_index(void);
+
+/* Has the thread's present name entered. AS-safe. */
+void thread_refresh_name(void);
 
 /* Gives the plane back; the thread may allocate on afterwards (TLS destructors do). */
 void thread_end(void);

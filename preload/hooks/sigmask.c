@@ -1,0 +1,67 @@
+/*
+ * Signal masks. A thread that blocks everything would neither be sampled nor
+ * answer for its stack (hazard 15), so our signal is taken out of what is
+ * blocked. The program is told what it expects: whether it believes the signal
+ * blocked is kept for each thread.
+ *
+ * Masks that pass by these functions (a raw system call, makecontext with a
+ * mask of its own) are honoured; such a thread is reached again at its next call here.
+ */
+#include "hooks/export.h"
+#include "hooks/sigmask.h"
+#include "runtime/real.h"
+#include "sample/handler.h"
+#include "sample/recorder.h"
+
+#include <signal.h>
+
+const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy)
+{
+    int mine = handler_signal;
+    if (!set || !mine || sigismember(set, mine) != 1)
+        return set;
+    *copy = *set;
+    sigdelset(copy, mine);
+    return copy;
+}
+
+/* What the program believes after the call. */
+static bool believes(int how, const sigset_t *set, bool before)
+{
+    bool named = set && sigismember(set, handler_signal) == 1;
+    if (how == SIG_SETMASK)
+        return set ? named : before;
+    return how == SIG_BLOCK ? before || named : before && !named;
+}
+
+typedef int change_mask(int how, const sigset_t *set, sigset_t *old);
+
+static int change(change_mask *real_change, int how, const sigset_t *set, sigset_t *old)
+{
+    int mine = handler_signal;
+    if (!mine)
+        return real_change(how, set, old);
+    bool before = thread_self.masked, after = believes(how, set, before);
+    sigset_t copy;
+    /* To unblock it for real does no harm, and reaches a thread whose mask went past us. */
+    const sigset_t *passed = how == SIG_UNBLOCK ? set : sigmask_strip(set, &copy);
+    int result = real_change(how, passed, old);
+    if (result != 0)
+        return result;
+    thread_self.masked = after;
+    if (old && before)
+        sigaddset(old, mine);
+    return 0;
+}
+
+EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+    recorder_active(); /* resolves the real one, should this be the first call */
+    return change(real.sigprocmask, how, set, old);
+}
+
+EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+    recorder_active();
+    return change(real.pthread_sigmask ? real.pthread_sigmask : real.sigprocmask, how, set, old);
+}

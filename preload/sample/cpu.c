@@ -1,0 +1,191 @@
+#include "sample/cpu.h"
+#include "runtime/config.h"
+#include "runtime/log.h"
+#include "runtime/sys.h"
+#include "sample/handler.h"
+#include "sample/recorder.h"
+#include "sample/scratch.h"
+
+#include <signal.h>
+#include <time.h>
+
+/* Stack that a sample needs below the kernel's frame: the frames (1 KiB), the
+ * walk and the ledger (measured with -fstack-usage: 2.2 KiB together). */
+#define STACK_ROOM ((uintptr_t)3584)
+
+static uint64_t period_ns; /* 0 = off; immutable between starts */
+static _Atomic(bool) warned;
+
+void cpu_start(bool active)
+{
+    period_ns = active && handler_signal && config.cpu_hz ? 1000000000 / config.cpu_hz : 0;
+}
+
+/* A timer on the calling thread's CPU clock: its id + 1, or 0. */
+static uint32_t create_timer(uint32_t tid)
+{
+    struct sigevent event = {
+        .sigev_notify = SIGEV_THREAD_ID,
+        .sigev_signo = handler_signal,
+        .sigev_value.sival_ptr = (void *)(uintptr_t)&handler_timer_tag,
+    };
+    event._sigev_un._tid = (int)tid;
+    int timer = 0;
+    long error = sys_call3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &timer);
+    return error < 0 ? 0 : (uint32_t)timer + 1;
+}
+
+/* flags: 0 or TIMER_ABSTIME, against the thread's CPU clock. */
+static void arm_timer(uint32_t timer, uint64_t first_ns, int flags)
+{
+    struct itimerspec spec = {
+        .it_interval = {(time_t)(period_ns / 1000000000), (long)(period_ns % 1000000000)},
+        .it_value = {(time_t)(first_ns / 1000000000), (long)(first_ns % 1000000000)},
+    };
+    sys_call4(SYS_timer_settime, timer - 1, flags, &spec, NULL);
+}
+
+void cpu_thread_start(bool newborn)
+{
+    struct thread_state *self = &thread_self;
+    if (period_ns == 0 || self->ended || (self->timer && self->timer_tid == self->tid))
+        return;
+    self->fired = 0;
+    self->first_ns = 0;
+    self->timer_tid = self->tid;
+    self->timer = create_timer(self->tid);
+    if (!self->timer) {
+        if (!self->timer_failed)
+            ledger_count(LEDGER_STAT_CPU_TIMERS_FAILED, 1);
+        self->timer_failed = true;
+        if (!atomic_exchange(&warned, true))
+            log_line(LOG_WARN, "a thread gets no CPU timer and isn't sampled (see ulimit -i)");
+        return;
+    }
+    if (self->timer_failed)
+        ledger_count(LEDGER_STAT_CPU_TIMERS_FAILED, (uint64_t)-1);
+    self->timer_failed = false;
+    uint64_t first = (uint64_t)(thread_uniform() * (double)period_ns) + 1;
+    if (newborn)
+        self->first_ns = (uint32_t)first;
+    arm_timer(self->timer, first, newborn ? TIMER_ABSTIME : 0);
+}
+
+void cpu_thread_retry(void)
+{
+    if (thread_self.timer_failed)
+        cpu_thread_start(false);
+}
+
+/* Adds to the calling thread's account of a stack. */
+static void charge(uint64_t periods, const uint64_t *frames, unsigned depth, enum unwind_end end)
+{
+    uint32_t site = ledger_site(LEDGER_KIND_CPU, thread_index(), frames, depth, end);
+    struct ledger_counter *counter = site ? ledger_counter(thread_self.plane, site) : NULL;
+    if (!counter) {
+        ledger_count(LEDGER_STAT_CPU_LOST, periods);
+        return;
+    }
+    thread_add(&counter->count, periods);
+    thread_add(&counter->value, periods * period_ns);
+    ledger_count(LEDGER_STAT_CPU_SAMPLES, 1);
+}
+
+/* Is there room to work in on this stack? Other stacks than the thread's own
+ * (a coroutine's, an alternate one) can't be judged: the kernel's frame, as
+ * large as all that follows, did fit. */
+static bool has_room(const struct unwind_stack *stack)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return here < stack->low || here >= stack->high || here - stack->low >= STACK_ROOM;
+}
+
+void cpu_sample(unsigned weight, const ucontext_t *context)
+{
+    struct thread_state *self = &thread_self;
+    /* A hook at work since before a raw fork still holds on to its parent's
+     * tables: they can't be replaced under it. */
+    if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
+        return;
+    if (!recorder_active())
+        return;
+    if (self->epoch != recorder_epoch())
+        thread_setup();
+    self->fired += weight;
+    if (!recorder_ledger()) {
+        self->owed += weight; /* the code that was interrupted is just making it */
+        return;
+    }
+    if (!has_room(&self->stack)) {
+        ledger_count(LEDGER_STAT_CPU_LOST, weight);
+        return;
+    }
+    weight += self->owed;
+    self->owed = 0;
+    struct scratch scratch;
+    enum unwind_end end;
+    scratch_open(&scratch, (unsigned)config.depth);
+    unsigned depth = unwind_context(context, &self->stack, scratch.frames, scratch.max, &end);
+    if (depth)
+        charge(weight, scratch.frames, depth, end);
+    else
+        ledger_count(LEDGER_STAT_CPU_LOST, weight);
+    scratch_close(&scratch);
+    /* names change seldom, and mostly early in a thread's life */
+    if ((self->fired & (self->fired - 1)) == 0 || self->fired % 64 == 0)
+        thread_refresh_name();
+}
+
+/* Periods that ended within the thread's life but were never signalled, since
+ * no tick came after them. */
+static uint64_t unsignalled(const struct thread_state *self)
+{
+    uint64_t now = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (self->first_ns == 0 || now < self->first_ns)
+        return 0;
+    uint64_t due = (now - self->first_ns) / period_ns + 1;
+    return due > self->fired ? due - self->fired : 0;
+}
+
+void cpu_thread_end(uintptr_t start)
+{
+    struct thread_state *self = &thread_self;
+    if (!self->timer || self->timer_tid != self->tid)
+        return;
+    sys_call1(SYS_timer_delete, self->timer - 1);
+    self->timer = 0;
+    uint64_t periods = unsignalled(self) + self->owed;
+    if (periods && start && recorder_ledger()) {
+        uint64_t frame = (uint64_t)module_find(start) << UNWIND_ADDRESS_BITS | start;
+        charge(periods, &frame, 1, UNWIND_COMPLETE);
+    }
+}
+
+void cpu_before_fork(uint64_t *mask)
+{
+    *mask = 0;
+    if (!period_ns)
+        return;
+    uint64_t mine = HANDLER_BIT(handler_signal);
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, &mine, mask, sizeof mine);
+}
+
+void cpu_after_fork(const uint64_t *mask, bool child)
+{
+    if (!period_ns)
+        return;
+    struct thread_state *self = &thread_self;
+    if (child && (config.follow == CONFIG_FOLLOW_ALL || config.follow == CONFIG_FOLLOW_FORK)) {
+        uint32_t tid = (uint32_t)sys_gettid();
+        self->fired = 0;
+        self->first_ns = 0;
+        self->owed = 0;
+        self->timer_tid = tid;
+        self->timer = create_timer(tid);
+        if (self->timer)
+            arm_timer(self->timer, (uint64_t)(thread_uniform() * (double)period_ns) + 1, 0);
+    }
+    uint64_t mine = HANDLER_BIT(handler_signal);
+    if (!(*mask & mine))
+        sys_call4(SYS_rt_sigprocmask, SIG_UNBLOCK, &mine, NULL, sizeof mine);
+}

@@ -1,0 +1,40 @@
+/*
+ * The signal by which libprof reaches a thread: its CPU timer's, and the dump's
+ * request for its stack. One signal for both, told apart by what the kernel says
+ * of its origin (sigaction(2), si_code and si_value).
+ *
+ * A free real-time signal unless the user names one (LIBPROF_CPU_SIGNAL): the program's
+ * SIGPROF stays the program's. A signal of that number that isn't ours goes on to the
+ * program's own handler (runtime/signals.h).
+ */
+#ifndef LIBPROF_SAMPLE_HANDLER_H
+#define LIBPROF_SAMPLE_HANDLER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+/* The signal; 0 while none is in use. Immutable between starts. */
+extern int handler_signal;
+
+/* Called by recorder_start: chooses the signal and installs the handler where
+ * the configuration asks for one of the profiles that need it. */
+void handler_start(bool active);
+
+/*
+ * Lets the signal through to the calling thread, whatever mask it inherited.
+ * Returns whether it was blocked. AS-safe; one system call.
+ */
+bool handler_unblock(void);
+
+/* What tells our signals from others of the same number: the addresses in si_value. */
+extern const char handler_timer_tag, handler_walk_tag;
+
+/*
+ * The kernel's view of a signal set: 64 bits, signal n is bit n - 1.
+ */
+#define HANDLER_BIT(signal) (UINT64_C(1) << ((signal)-1))
+
+#endif
