@@ -17,6 +17,7 @@ __attribute__((constructor)) static void libprof_init(void)
     signal_start();
     exit_start();
     recorder_set_ledger_made(dump_start_interval);
+    walk_set_own(dump_is_own_thread);
     dump_set_thread_walk(walk_collect);
     rebind_allocator();
     /* Sets the main thread up: its CPU time counts from here on. */

@@ -30,6 +30,7 @@
 #define LEDGER_PLANES_MAX 16
 #define LEDGER_MODULES_MAX 4096 /* as unwind/module.h's MODULE_MAX */
 #define LEDGER_THREAD_NAME 16   /* TASK_COMM_LEN, prctl(2) PR_SET_NAME */
+#define LEDGER_THREAD_WCHAN 23
 #define LEDGER_INDEX_LEVELS 10
 #define LEDGER_INDEX_GROWTH 4
 #define LEDGER_INDEX_FIRST 4096u /* slots of the first level: 32 KiB */
@@ -122,6 +123,12 @@ struct ledger_thread {
     uint32_t creator;              /* stack reference of who created it; 0 = unknown */
     _Atomic(uint32_t) tid;         /* stored last: 0 = not filled */
     char name[LEDGER_THREAD_NAME]; /* may be renewed while it is read */
+    /* As found by the walk request `asked`, before the thread was disturbed. */
+    uint64_t waiting_ns;     /* since it last ran; 0 = it runs, or not known */
+    _Atomic(uint32_t) asked; /* the newest walk request that came by it */
+    int32_t syscall;         /* number of the system call it is in; -1 = none, or not known */
+    char wchan[LEDGER_THREAD_WCHAN]; /* kernel function it waits in; of those that can't answer */
+    char state;                      /* proc_pid_status(5): R, S, D, T ...; 0 = not known */
 };
 
 /* A string: its length, then its bytes and a NUL; a reference is a byte offset. */
@@ -199,7 +206,7 @@ _Static_assert(sizeof(struct ledger_site) == 24, "layout");
 _Static_assert(sizeof(struct ledger_counter) == 32, "layout");
 _Static_assert(sizeof(struct ledger_stack) == 16, "layout");
 _Static_assert(sizeof(struct ledger_module) == 72, "layout");
-_Static_assert(sizeof(struct ledger_thread) == 56, "layout");
+_Static_assert(sizeof(struct ledger_thread) == 96, "layout");
 _Static_assert(LEDGER_STAT_COUNT <= LEDGER_STATS_ROOM, "room for statistics");
 _Static_assert(sizeof(struct ledger_header) <= 4096, "the header is one page");
 

@@ -188,7 +188,12 @@ bool ledger_view_thread(const struct ledger_view *view, uint32_t thread,
         .cpu_ns = LOAD(&entry->cpu_ns),
         .walk = LOAD_ACQUIRE(&entry->walk),
         .walk_stack = LOAD(&entry->walk_stack),
+        .asked = LOAD_ACQUIRE(&entry->asked),
+        .waiting_ns = entry->waiting_ns,
+        .syscall = entry->syscall,
+        .state = entry->state,
     };
+    memcpy(out->wchan, entry->wchan, LEDGER_THREAD_WCHAN);
     memcpy(out->name, entry->name, LEDGER_THREAD_NAME);
     return true;
 }

@@ -72,6 +72,11 @@ struct ledger_thread_view {
     char name[LEDGER_THREAD_NAME + 1];
     uint64_t start_ns, end_ns, cpu_ns;
     uint32_t walk, walk_stack;
+    uint32_t asked; /* the walk request that the following were found by */
+    uint64_t waiting_ns;
+    int32_t syscall;
+    char wchan[LEDGER_THREAD_WCHAN + 1];
+    char state;
 };
 
 /* One past the highest thread; numbered from 1. Key 0 stands for those beyond the table. */

@@ -117,11 +117,10 @@ static uint64_t thread_cpu_ns(void)
 
 void probe_burn(uint64_t ns)
 {
-    static volatile unsigned sink;
     uint64_t end = thread_cpu_ns() + ns;
     do {
         for (unsigned n = 0; n < 5000; n++)
-            sink = n;
+            __asm__ volatile("" : : "r"(n));
     } while (thread_cpu_ns() < end);
 }
 
