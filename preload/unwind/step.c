@@ -272,11 +272,11 @@ static enum walk_status step_by_link_register(struct walk *walk, uint64_t rule)
 enum walk_status step_any(struct walk *walk, uint64_t rule, unsigned *module)
 {
     if (rule == RULE_NONE || !rule_is_current(rule))
-        rule = find_rule(walk->lookup, walk->by_frame_pointer);
+        rule = find_rule(walk->lookup, walk->by_frame_pointer && !walk_is_own(walk));
     *module = rule_module(rule);
     if (walk->steps >= WALK_MAX_STEPS)
         return WALK_BROKEN;
-    if (walk->by_frame_pointer && walk->exact)
+    if (walk->by_frame_pointer && walk->exact && !walk_is_own(walk))
         return step_by_registers(walk, true, *module);
     if (rule & RULE_PLAIN)
         return step_by_offsets(walk, rule);

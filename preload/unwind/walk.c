@@ -89,20 +89,16 @@ static enum walk_status walk_odd(struct walk *walk, uint64_t *frame)
 /* The fp engine has no rule for a leaf. */
 static bool walk_must_guess(const struct walk *walk)
 {
-    return walk->by_frame_pointer && walk->exact;
+    return walk->by_frame_pointer && walk->exact && !walk_is_own(walk);
 }
 
-/*
- * The whole walk. skip: frames at the top to leave out before looking whether
- * they are libprof's.
- */
-static unsigned walk_run(struct walk *walk, unsigned skip, uint64_t *frames, unsigned max,
-                         enum unwind_end *end)
+/* The whole walk, libprof's own frames at the top left out. */
+static unsigned walk_run(struct walk *walk, uint64_t *frames, unsigned max, enum unwind_end *end)
 {
     enum walk_status status = WALK_ON;
     unsigned written = 0;
     uint64_t left_out;
-    while (status == WALK_ON && (walk->steps < skip || walk_is_self(walk->lookup)))
+    while (status == WALK_ON && walk_is_own(walk))
         if (walk_must_guess(walk) || walk_warm(walk, &left_out, 1) == 0)
             status = walk_odd(walk, &left_out);
     while (status == WALK_ON && written < max) {
@@ -122,7 +118,8 @@ static unsigned walk_run(struct walk *walk, unsigned skip, uint64_t *frames, uns
     return written;
 }
 
-static void begin(struct walk *walk, const struct unwind_stack *stack, bool running)
+/* The walk begins at the anchor's registers. here: at the calling function's own. */
+static void begin(struct walk *walk, const struct unwind_stack *stack, bool here)
 {
     const struct arch_regs *regs = &walk->anchor;
     walk->lookup = regs->r[ARCH_PC];
@@ -130,11 +127,12 @@ static void begin(struct walk *walk, const struct unwind_stack *stack, bool runn
     walk->fp = regs->r[ARCH_FP];
     walk->exact = true;
     walk->by_frame_pointer = walk_engine == UNWIND_FP;
+    walk->skip = here ? 1 : 0;
     walk->steps = 0;
     walk->anchor_steps = 0;
     walk->anchor_exact = true;
     walk->anchor_valid = true;
-    memory_init(&walk->memory, stack ? stack->low : 0, stack ? stack->high : 0, walk->sp, running);
+    memory_init(&walk->memory, stack ? stack->low : 0, stack ? stack->high : 0, walk->sp, here);
 }
 
 __attribute__((noinline)) unsigned unwind_here(const struct unwind_stack *stack, uint64_t *frames,
@@ -145,7 +143,7 @@ __attribute__((noinline)) unsigned unwind_here(const struct unwind_stack *stack,
     if (unlikely(walk_engine == UNWIND_LIBUNWIND))
         return libunwind_walk(&walk.anchor, 1, frames, max, end);
     begin(&walk, stack, true);
-    return walk_run(&walk, 1, frames, max, end);
+    return walk_run(&walk, frames, max, end);
 }
 
 unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *stack,
@@ -156,7 +154,7 @@ unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *st
     if (unlikely(walk_engine == UNWIND_LIBUNWIND))
         return libunwind_walk(&walk.anchor, 0, frames, max, end);
     begin(&walk, stack, false);
-    return walk_run(&walk, 0, frames, max, end);
+    return walk_run(&walk, frames, max, end);
 }
 
 void unwind_set_self(uintptr_t low, uintptr_t high)

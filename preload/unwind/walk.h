@@ -25,6 +25,7 @@ struct walk {
     uintptr_t sp, fp;
     bool exact;
     bool by_frame_pointer; /* the fp engine: no tables */
+    unsigned skip;         /* frames at the top that are libprof's by their position */
     unsigned steps;        /* frames unwound so far */
     struct arch_regs anchor;
     unsigned anchor_steps;
@@ -62,6 +63,13 @@ extern uintptr_t walk_self_low, walk_self_size;
 static inline bool walk_is_self(uintptr_t address)
 {
     return address - walk_self_low < walk_self_size;
+}
+
+/* Libprof is compiled without frame pointers: its own frames go by its tables
+ * with the fp engine, too. */
+static inline bool walk_is_own(const struct walk *walk)
+{
+    return walk->steps < walk->skip || walk_is_self(walk->lookup);
 }
 
 #endif

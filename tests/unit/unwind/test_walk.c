@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "reference.h"
+#include "unwind/cache.h"
 #include "unwind/module.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define MAX UNWIND_MAX_DEPTH
 
@@ -206,6 +208,150 @@ static void test_errno_is_kept(void **state)
     assert_int_equal(errno, 4711);
 }
 
+/* A coroutine: neither the thread's limits nor anything else says where its stack is. */
+static ucontext_t main_context, coroutine_context;
+
+static void in_coroutine(void)
+{
+    uint64_t frames[64];
+    enum unwind_end end;
+    struct unwind_stack stack = own_stack();
+    unsigned count = unwind_here(&stack, frames, 64, &end);
+    assert_true(count >= 1 && UNWIND_ADDRESS(frames[0]) - (uintptr_t)in_coroutine < 1024);
+    assert_int_equal(end, UNWIND_COMPLETE);
+    last_count = count;
+    swapcontext(&coroutine_context, &main_context);
+}
+
+static void test_coroutine(void **state)
+{
+    static char stack[32768] __attribute__((aligned(16)));
+    getcontext(&coroutine_context);
+    coroutine_context.uc_stack.ss_sp = stack;
+    coroutine_context.uc_stack.ss_size = sizeof stack;
+    makecontext(&coroutine_context, in_coroutine, 0);
+    last_count = 0;
+    swapcontext(&main_context, &coroutine_context);
+    assert_true(last_count >= 1);
+}
+
+#if defined(__x86_64__)
+static uint64_t jit_frames[64];
+static unsigned jit_count;
+static enum unwind_end jit_end;
+
+__attribute__((noinline)) static void called_by_jit(void)
+{
+    jit_count = unwind_here(NULL, jit_frames, 64, &jit_end);
+    __asm__ volatile("" ::: "memory");
+}
+
+/* Code without tables or a module, that keeps a frame pointer: a frame of its own. */
+static void test_generated_code(void **state)
+{
+    static const uint8_t code[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+    uint8_t *jit =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(jit, MAP_FAILED);
+    memcpy(jit + 64, code, sizeof code);
+    void (*run)(void (*)(void)) = NULL;
+    uint8_t *entry = jit + 64;
+    memcpy(&run, &entry, sizeof run);
+    for (int i = 0; i < 3; i++) {
+        run(called_by_jit);
+        assert_int_equal(jit_end, UNWIND_COMPLETE);
+        assert_int_equal(jit_frames[1], (uintptr_t)entry + 5); /* no module */
+        assert_true(UNWIND_ADDRESS(jit_frames[2]) - (uintptr_t)test_generated_code < 1024);
+    }
+    munmap(jit, 4096);
+}
+#endif
+
+/* What a walk takes of a handler's stack, everything cold: the budget is 4 KiB. */
+static ucontext_t budget_context, budget_return, budget_subject;
+static uintptr_t budget_top;
+
+static void spend(void)
+{
+    uint64_t *frames = last_frames; /* static: not part of the walk's own need */
+    volatile char here = 0;
+    budget_top = (uintptr_t)&here;
+    last_count = unwind_context(&budget_subject, NULL, frames, MAX, &last_end);
+    swapcontext(&budget_context, &budget_return);
+}
+
+static void on_budget_signal(int number)
+{
+    static uint8_t room[65536] __attribute__((aligned(64)));
+    volatile size_t untouched = 0;
+    (void)number;
+    getcontext(&budget_subject); /* the trampoline and realigned frames lie above */
+    memset(cache_ways, 0, sizeof cache_ways);
+    memset(room, 0xa5, sizeof room);
+    getcontext(&budget_context);
+    budget_context.uc_stack.ss_sp = room;
+    budget_context.uc_stack.ss_size = sizeof room;
+    makecontext(&budget_context, spend, 0);
+    swapcontext(&budget_return, &budget_context);
+    while (untouched < sizeof room && room[untouched] == 0xa5)
+        untouched++;
+    size_t used = budget_top - (uintptr_t)(room + untouched);
+    assert_int_equal(last_end, UNWIND_COMPLETE);
+    assert_true(last_count > 5);
+    fprintf(stderr, "a cold walk takes %zu bytes of stack\n", used);
+    assert_true(used > 500 && used <= 4096);
+}
+
+__attribute__((noinline, force_align_arg_pointer)) static void raise_realigned(void)
+{
+    volatile int vector[16] __attribute__((aligned(64)));
+    vector[3] = 1;
+    raise(SIGUSR2);
+    vector[4] = vector[3];
+}
+
+static void test_stack_budget(void **state)
+{
+    signal(SIGUSR2, on_budget_signal);
+    raise_realigned();
+}
+
+__attribute__((noinline, optimize("no-omit-frame-pointer"))) static unsigned
+framed(int depth, uint64_t *frames, enum unwind_end *end)
+{
+    unsigned count = depth ? framed(depth - 1, frames, end) : unwind_here(NULL, frames, 64, end);
+    __asm__ volatile("" ::: "memory");
+    return count;
+}
+
+static void test_frame_pointers(void **state)
+{
+    uint64_t by_tables[64], by_pointers[64];
+    enum unwind_end end;
+    assert_int_equal(unwind_init(UNWIND_FP), UNWIND_FP);
+    memset(cache_ways, 0, sizeof cache_ways);
+    unsigned count = framed(20, by_pointers, &end);
+    assert_int_equal(unwind_init(UNWIND_CFI), UNWIND_CFI);
+    memset(cache_ways, 0, sizeof cache_ways); /* an engine is chosen once in a process's life */
+    unsigned expected = framed(20, by_tables, &end);
+    assert_int_equal(end, UNWIND_COMPLETE);
+    assert_true(count >= 20 && expected > 20);
+    assert_memory_equal(by_pointers, by_tables, 20 * sizeof by_tables[0]);
+}
+
+static void test_libunwind_engine(void **state)
+{
+    uint64_t by_tables[64], by_libunwind[64];
+    enum unwind_end end;
+    if (unwind_init(UNWIND_LIBUNWIND) != UNWIND_LIBUNWIND)
+        skip();
+    unsigned count = framed(5, by_libunwind, &end);
+    assert_int_equal(end, UNWIND_COMPLETE);
+    unwind_init(UNWIND_CFI);
+    assert_int_equal(framed(5, by_tables, &end), count);
+    assert_memory_equal(by_libunwind + 7, by_tables + 7, (count - 7) * sizeof by_tables[0]);
+}
+
 /* A call through a null pointer: the PC has no code, the caller is on the stack. */
 static void test_null_call(void **state)
 {
@@ -238,6 +384,13 @@ int main(void)
         cmocka_unit_test(test_here),
         cmocka_unit_test(test_errno_is_kept),
         cmocka_unit_test(test_null_call),
+        cmocka_unit_test(test_coroutine),
+#if defined(__x86_64__)
+        cmocka_unit_test(test_generated_code),
+#endif
+        cmocka_unit_test(test_stack_budget),
+        cmocka_unit_test(test_frame_pointers),
+        cmocka_unit_test(test_libunwind_engine),
     };
     unwind_init(UNWIND_CFI);
     return cmocka_run_group_tests(tests, NULL, NULL);
