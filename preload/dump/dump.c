@@ -26,17 +26,28 @@ static atomic_bool last_succeeded;
 static struct bare sleeper;
 static _Atomic(uint32_t) sleeper_pid;
 static void (*thread_walk)(void); /* immutable after the constructor */
+static atomic_bool forbidden;
 
 static uint64_t state_of(uint32_t pid, enum phase phase)
 {
     return (uint64_t)pid << 8 | phase;
 }
 
+void dump_forbid(bool forbid)
+{
+    atomic_store(&forbidden, forbid);
+}
+
+bool dump_forbidden(void)
+{
+    return atomic_load_explicit(&forbidden, memory_order_relaxed);
+}
+
 bool dump_owns_ledger(void)
 {
     const struct ledger_header *header = ledger;
 
-    return header && header->pid == (uint32_t)sys_getpid();
+    return header && !dump_forbidden() && header->pid == (uint32_t)sys_getpid();
 }
 
 bool dump_is_own_thread(uint32_t tid)
@@ -107,8 +118,9 @@ static bool write_profile(struct directory *directory, const struct dump_request
 static bool write_all(enum dump_reason reason)
 {
     static struct directory directory; /* owner: the one dump that runs */
-    static const char *const reasons[] = {"asked for by signal", "regular", "at exit",
-                                          "before exec", "before death by signal"};
+    static const char *const reasons[] = {
+        "asked for by signal",    "regular", "at exit", "before exec", "before death by signal",
+        "before a seccomp filter"};
     struct memory_comments memory;
     const char *comments[MEMORY_COMMENTS + 1] = {reasons[reason]};
     struct ledger_view view;
@@ -206,11 +218,12 @@ static bool start(enum dump_reason reason)
 
 void dump_request(enum dump_reason reason)
 {
-    uint32_t pid = (uint32_t)sys_getpid();
+    uint32_t pid;
     uint64_t mask;
 
     if (!dump_owns_ledger())
         return;
+    pid = (uint32_t)sys_getpid();
     /* a handler that ran between the claim and the start would wait for ever */
     mask = signals_block_all();
     if (claim(pid, true) && !start(reason)) {
@@ -223,12 +236,14 @@ void dump_request(enum dump_reason reason)
 
 bool dump_run(enum dump_reason reason)
 {
-    uint64_t deadline = sys_clock_ns(CLOCK_MONOTONIC) + WAIT_LONGEST_NS, mask;
-    uint32_t pid = (uint32_t)sys_getpid();
+    uint64_t deadline, mask;
+    uint32_t pid;
     bool started;
 
     if (!dump_owns_ledger())
         return false;
+    pid = (uint32_t)sys_getpid();
+    deadline = sys_clock_ns(CLOCK_MONOTONIC) + WAIT_LONGEST_NS;
     mask = signals_block_all();
     while (!claim(pid, false)) {
         signals_restore(mask); /* a second SIGTERM still kills at once */

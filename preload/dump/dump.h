@@ -20,6 +20,7 @@ enum dump_reason {
     DUMP_REASON_EXIT,     /* exit, _exit, quick_exit */
     DUMP_REASON_EXEC,     /* about to become another program */
     DUMP_REASON_FATAL,    /* about to die by SIGTERM, SIGINT or SIGHUP */
+    DUMP_REASON_SANDBOX,  /* about to install a seccomp filter: the last chance */
 };
 
 /* Starts a dump and returns. */
@@ -35,6 +36,10 @@ bool dump_run(enum dump_reason reason);
  * whenever a process has made its ledger.
  */
 void dump_start_interval(void);
+
+/* No dump, and no system call, from now on: a seccomp filter may be in force. */
+void dump_forbid(bool forbidden);
+bool dump_forbidden(void);
 
 /* Whether this process, by this very pid, owns the ledger in force. */
 bool dump_owns_ledger(void);

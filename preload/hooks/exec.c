@@ -82,7 +82,8 @@ static void before_exec(const char *path)
         return;
     signals_before_exec();
     /* a file that isn't there: the exec fails, the process goes on, no dump needed */
-    if (config.at_exit && (!path || sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0))
+    if (config.at_exit && dump_owns_ledger() &&
+        (!path || sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0))
         dump_run(DUMP_REASON_EXEC);
 }
 

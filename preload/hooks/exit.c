@@ -23,13 +23,10 @@ static _Atomic(uint32_t) dumped_pid; /* the process whose last dump is done */
  * that goes straight to _exit, or a vfork child, passes through (dump.h). */
 static void last_dump(void)
 {
-    uint32_t pid = (uint32_t)sys_getpid();
-
-    if (!config.selected || !config.at_exit || atomic_load(&dumped_pid) == pid ||
-        !dump_owns_ledger())
+    if (!config.selected || !config.at_exit || !dump_owns_ledger())
         return;
-    atomic_store(&dumped_pid, pid);
-    dump_run(DUMP_REASON_EXIT);
+    if (atomic_exchange(&dumped_pid, (uint32_t)sys_getpid()) != (uint32_t)sys_getpid())
+        dump_run(DUMP_REASON_EXIT);
 }
 
 static void at_exit(void *argument)

@@ -135,7 +135,7 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
 static bool on_dump_signal(int signo, siginfo_t *info, void *context)
 {
     /* a process that recorded nothing gets its (empty) profiles too: asked for */
-    if (!in_vfork_child() && recorder_active() && recorder_ledger())
+    if (!dump_forbidden() && !in_vfork_child() && recorder_active() && recorder_ledger())
         dump_request(DUMP_REASON_SIGNAL);
     if (signals_program_handles(signo))
         ledger_count(LEDGER_STAT_SIGNALS_FORWARDED, 1);
@@ -146,10 +146,11 @@ static bool on_dump_signal(int signo, siginfo_t *info, void *context)
  * it. Another one meanwhile is somebody in a hurry: it kills at once. */
 static bool on_fatal_signal(int signo, siginfo_t *info, void *context)
 {
-    uint32_t pid = (uint32_t)sys_getpid();
-
-    if (dump_owns_ledger() && atomic_exchange(&dying_pid, pid) != pid)
-        dump_run(DUMP_REASON_FATAL);
+    if (dump_owns_ledger()) {
+        uint32_t pid = (uint32_t)sys_getpid();
+        if (atomic_exchange(&dying_pid, pid) != pid)
+            dump_run(DUMP_REASON_FATAL);
+    }
     signals_die(signo);
     return true;
 }

@@ -61,6 +61,11 @@
     X(int, sigignore, (int signo))                                                                 \
     X(int, siginterrupt, (int signo, int flag))
 
+/* How a seccomp filter is installed (hooks/sandbox.c). */
+#define INTERPOSED_SANDBOX(X)                                                                      \
+    X(int, prctl, (int option, ...))                                                               \
+    X(long, syscall, (long number, long a, long b, long c, long d, long e, long f))
+
 /* What threads wait in, and what lets them go (block and mutex profiles). */
 #define INTERPOSED_LOCK(X)                                                                         \
     X(int, pthread_mutex_lock, (pthread_mutex_t * mutex))                                          \
@@ -149,6 +154,7 @@
     INTERPOSED_PROCESS(X)                                                                          \
     INTERPOSED_END(X)                                                                              \
     INTERPOSED_SIGNAL(X)                                                                           \
+    INTERPOSED_SANDBOX(X)                                                                          \
     INTERPOSED_LOCK(X)                                                                             \
     INTERPOSED_THREAD(X)                                                                           \
     INTERPOSED_MASK(X)

@@ -10,11 +10,16 @@
 #ifndef LIBPROF_RUNTIME_LOG_H
 #define LIBPROF_RUNTIME_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_QUIET, LOG_WARN, LOG_VERBOSE };
 
 /* Notes what descriptor 2 is, and how much is said. Constructor only; before
  * it nothing is written. */
 void log_init(enum log_level level);
+
+/* Not a word more (true), or again: a seccomp filter may be in force. */
+void log_forbid(bool forbidden);
 
 /* One line, without its newline; formats as text_format. level: LOG_WARN for
  * what the user should act on, LOG_VERBOSE for what helps to understand. */

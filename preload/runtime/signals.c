@@ -19,7 +19,8 @@ struct entry {
 };
 
 static struct entry entries[_NSIG];
-static _Atomic(uint64_t) owned;    /* bit signo - 1 */
+static _Atomic(uint64_t) owned; /* bit signo - 1 */
+static atomic_bool is_sealed;
 static _Atomic(uint32_t) lock_pid; /* pid of the process that holds the lock; 0 = free */
 
 uint64_t signals_block_all(void)
@@ -37,9 +38,13 @@ void signals_restore(uint64_t mask)
 
 static uint64_t lock(void)
 {
-    uint64_t mask = signals_block_all();
-    uint32_t pid = (uint32_t)sys_getpid(), holder = 0;
+    uint64_t mask;
+    uint32_t pid, holder = 0;
 
+    if (atomic_load(&is_sealed))
+        return 0; /* the two last writers of a view at once are the program's own bug */
+    mask = signals_block_all();
+    pid = (uint32_t)sys_getpid();
     while (!atomic_compare_exchange_weak(&lock_pid, &holder, pid)) {
         /* another process's: its holder was not copied by fork, the lock is free */
         if (holder == pid) {
@@ -52,6 +57,8 @@ static uint64_t lock(void)
 
 static void unlock(uint64_t mask)
 {
+    if (atomic_load(&is_sealed))
+        return;
     atomic_store(&lock_pid, 0);
     signals_restore(mask);
 }
@@ -61,11 +68,11 @@ static void view_read(struct entry *entry, struct sigaction *view)
     uint32_t before;
 
     do {
-        while ((before = atomic_load(&entry->sequence)) & 1)
+        while ((before = atomic_load(&entry->sequence)) & 1 && !atomic_load(&is_sealed))
             sys_call0(SYS_sched_yield);
         *view = entry->program;
         atomic_thread_fence(memory_order_acquire);
-    } while (atomic_load(&entry->sequence) != before);
+    } while (atomic_load(&entry->sequence) != before && !atomic_load(&is_sealed));
 }
 
 static void view_write(struct entry *entry, const struct sigaction *view)
@@ -90,8 +97,9 @@ static void kernel_action(const struct entry *entry, const struct sigaction *vie
                           struct sigaction *action)
 {
     /* a SA_RESETHAND done by the kernel would leave SIG_DFL where ours belongs */
-    if (entry->mode == SIGNALS_FATAL && view->sa_handler != SIG_DFL &&
-        !(view->sa_flags & (int)SA_RESETHAND)) {
+    bool programs = view->sa_handler != SIG_DFL && !(view->sa_flags & (int)SA_RESETHAND);
+
+    if (entry->mode == SIGNALS_FATAL && (programs || atomic_load(&is_sealed))) {
         *action = *view;
         return;
     }
@@ -271,6 +279,20 @@ void signals_before_exec(void)
 void signals_after_failed_exec(void)
 {
     ignored_in_kernel(false);
+}
+
+void signals_seal(bool sealed)
+{
+    struct sigaction action, view;
+
+    atomic_store(&is_sealed, sealed);
+    for (int signo = 1; signo < _NSIG; signo++) {
+        if (!signals_owned(signo) || entries[signo].mode != SIGNALS_FATAL)
+            continue;
+        view_read(&entries[signo], &view);
+        kernel_action(&entries[signo], &view, &action);
+        __sigaction(signo, &action, NULL);
+    }
 }
 
 int signals_pick_realtime(void)

@@ -63,6 +63,13 @@ void signals_die(int signo);
 void signals_before_exec(void);
 void signals_after_failed_exec(void);
 
+/*
+ * sealed: a seccomp filter may be in force. Fatal signals are given back to the
+ * kernel (our handler couldn't die by them), and nothing here makes a system call
+ * that the program doesn't ask for. The caller has one thread do it.
+ */
+void signals_seal(bool sealed);
+
 /* A real-time signal that nobody handles, from the top down (libc takes from the
  * bottom, programs count from SIGRTMIN); 0 = none. Constructor only. */
 int signals_pick_realtime(void);

@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(__file__))
 from pprof_read import Profile  # noqa: E402
 
-LIBRARY, LEAVE, SIGNALS = (os.path.abspath(p) for p in sys.argv[1:4])
+LIBRARY, LEAVE, SIGNALS, SANDBOX = (os.path.abspath(p) for p in sys.argv[1:5])
 KEPT, IN_HANDLER, IN_DESTRUCTOR = 1999993, 2000147, 2000081
 
 
@@ -205,6 +205,27 @@ class Signals(Case):
 
 
 class Harmless(Case):
+    def test_seccomp_filter(self):
+        for how in "prctl", "syscall":
+            for end in "exit", "_exit":
+                with self.subTest(how=how, end=end):
+                    shutil.rmtree(self.dir + "/out", ignore_errors=True)
+                    result = subprocess.run([SANDBOX, how, end], env=self.environment(),
+                                            timeout=60, capture_output=True, text=True)
+                    self.assertEqual((result.returncode, result.stdout, result.stderr),
+                                     (12, "1 handled\n", ""))
+                    found = self.profiles("sandbox")
+                    self.assertEqual(len(found), 1)
+                    self.assertEqual(self.kept(found[0], KEPT), 1)
+                    self.assertIn("libprof: before a seccomp filter", found[0].comments)
+        self.assertEqual(subprocess.run([SANDBOX, "prctl", "TERM"], env=self.environment(),
+                                        timeout=60).returncode, -signal.SIGTERM)
+
+    def test_probing_for_seccomp_seals_nothing(self):
+        result = subprocess.run([SANDBOX, "probe", "exit"], env=self.environment(), timeout=60)
+        self.assertEqual(result.returncode, 12)
+        self.assertIn("libprof: at exit", self.profiles("sandbox")[-1].comments)
+
     def test_directory_that_cannot_be(self):
         result = self.leave("exit", LIBPROF_DIR="/proc/nowhere")
         self.assertEqual(result.returncode, 4)

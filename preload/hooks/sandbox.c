@@ -1,0 +1,106 @@
+/*
+ * Seccomp: once the program has installed a filter, a system call that it
+ * doesn't make itself may be its death (hazard 59). So the ways to install one
+ * are watched: prctl(2) and, for seccomp(2), which libc doesn't wrap, syscall(2).
+ * What was recorded by then is dumped before; afterwards memory alone is written
+ * and libprof's handlers for deadly signals are gone.
+ *
+ * A filter inherited through exec (a container's, a service's) is no reason to
+ * keep quiet: nearly every containerised process has one.
+ */
+#include "dump/dump.h"
+#include "hooks/export.h"
+#include "ledger/memory.h"
+#include "runtime/config.h"
+#include "runtime/log.h"
+#include "runtime/real.h"
+#include "runtime/signals.h"
+#include "sample/recorder.h"
+
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+static void seal(bool sealed)
+{
+    dump_forbid(sealed);
+    signals_seal(sealed);
+    log_forbid(sealed);
+    atomic_store(&memory_no_syscalls, sealed);
+    atomic_store(&unwind_no_syscalls, sealed);
+}
+
+static bool in_vfork_child(void)
+{
+    return thread_self.vforked && recorder_in_vfork_child();
+}
+
+/* A filter is about to be asked for. False: this process isn't concerned. */
+static bool before_filter(void)
+{
+    if (!config.selected || in_vfork_child())
+        return false;
+    dump_run(DUMP_REASON_SANDBOX);
+    seal(true);
+    return true;
+}
+
+/* Programs ask with nonsense to see whether the kernel knows seccomp: then there
+ * is no filter. */
+static void after_filter(bool concerned, long result)
+{
+    if (concerned && result < 0)
+        seal(false);
+}
+
+/* Every argument is a register's worth (prctl(2): all are unsigned long). */
+EXPORT int prctl(int option, ...)
+{
+    unsigned long arguments[4];
+    va_list list;
+    bool concerned = false;
+    int result;
+
+    va_start(list, option);
+    for (int i = 0; i < 4; i++)
+        arguments[i] = va_arg(list, unsigned long);
+    va_end(list);
+    if (!real.prctl)
+        recorder_active();
+    if (option == PR_SET_SECCOMP && (arguments[0] == SECCOMP_MODE_STRICT || arguments[1]))
+        concerned = before_filter();
+    result = real.prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+    after_filter(concerned, result);
+    return result;
+}
+
+/* seccomp(2) through syscall(2), and any call before the real one is known. */
+static __attribute__((noinline, cold)) long rare_call(long number, long operation, long flags,
+                                                      long filter, long d, long e, long f)
+{
+    if (!real.syscall)
+        recorder_active();
+    if ((int)number != SYS_seccomp)
+        return real.syscall(number, operation, flags, filter, d, e, f);
+    bool installs =
+        operation == SECCOMP_SET_MODE_STRICT || (operation == SECCOMP_SET_MODE_FILTER && filter);
+    bool concerned = installs && before_filter();
+    long result = real.syscall(SYS_seccomp, operation, flags, filter, 0, 0, 0);
+
+    after_filter(concerned, result);
+    return result;
+}
+
+/* syscall(2) without the dots: as many arguments as any call takes, in the same
+ * places, so that every other number passes by a jump (a raw clone returns twice,
+ * hazard 6). Under another name in C: unistd.h declares it with the dots. */
+EXPORT long sandbox_syscall(long number, long a, long b, long c, long d, long e,
+                            long f) __asm__("syscall");
+
+long sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    if ((int)number == SYS_seccomp || !real.syscall)
+        return rare_call(number, a, b, c, d, e, f);
+    return real.syscall(number, a, b, c, d, e, f);
+}
