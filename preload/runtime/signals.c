@@ -36,14 +36,15 @@ void signals_restore(uint64_t mask)
     sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
-static uint64_t lock(void)
+/* False: sealed, no lock taken; two writers of one view at once are then the
+ * program's own race. */
+static bool lock(uint64_t *mask)
 {
-    uint64_t mask;
     uint32_t pid, holder = 0;
 
     if (atomic_load(&is_sealed))
-        return 0; /* the two last writers of a view at once are the program's own bug */
-    mask = signals_block_all();
+        return false;
+    *mask = signals_block_all();
     pid = (uint32_t)sys_getpid();
     while (!atomic_compare_exchange_weak(&lock_pid, &holder, pid)) {
         /* another process's: its holder was not copied by fork, the lock is free */
@@ -52,12 +53,12 @@ static uint64_t lock(void)
             holder = 0;
         }
     }
-    return mask;
+    return true;
 }
 
-static void unlock(uint64_t mask)
+static void unlock(bool locked, uint64_t mask)
 {
-    if (atomic_load(&is_sealed))
+    if (!locked)
         return;
     atomic_store(&lock_pid, 0);
     signals_restore(mask);
@@ -183,7 +184,8 @@ int signals_action(int signo, const struct sigaction *action, struct sigaction *
 {
     struct entry *entry = &entries[signo];
     struct sigaction before, kernel, wanted;
-    uint64_t mask;
+    uint64_t mask = 0;
+    bool locked;
     int result;
 
     if (!action) {
@@ -193,12 +195,12 @@ int signals_action(int signo, const struct sigaction *action, struct sigaction *
     }
     wanted = *action; /* may be the same memory as old */
     kernel_action(entry, &wanted, &kernel);
-    mask = lock();
+    locked = lock(&mask);
     before = entry->program;
     result = __sigaction(signo, &kernel, NULL);
     if (result == 0)
         view_write(entry, &wanted);
-    unlock(mask);
+    unlock(locked, mask);
     if (result == 0 && old)
         *old = before;
     return result;
