@@ -32,6 +32,7 @@ struct cli_options {
     bool maps;                /* --maps */
     bool assembly;            /* --asm */
     bool quiet;               /* --quiet: no notices */
+    bool as_is;               /* set by commands: cli_load() only adds up */
     char **arguments;         /* what is no option */
     int n_arguments;
 };

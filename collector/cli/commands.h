@@ -4,11 +4,16 @@
 
 #include "cli/cli.h"
 
+extern const struct command cmd_diff;
 extern const struct command cmd_env;
 extern const struct command cmd_export;
+extern const struct command cmd_filter;
+extern const struct command cmd_leaks;
 extern const struct command cmd_list;
+extern const struct command cmd_merge;
 extern const struct command cmd_peek;
 extern const struct command cmd_raw;
+extern const struct command cmd_stats;
 extern const struct command cmd_symbolize;
 extern const struct command cmd_tags;
 extern const struct command cmd_text;

@@ -151,6 +151,8 @@ struct profile *cli_load(struct cli_options *o, int first, uint64_t **entries)
         profile_free(p);
         return NULL;
     }
+    if (o->as_is)
+        return p;
     symbolize(o, p, entries);
     restyle_names(o, p);
     if (!profile_prune(p, &err))

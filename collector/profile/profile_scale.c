@@ -163,42 +163,64 @@ void profile_scale_heap(int64_t *count, int64_t *size, int64_t rate)
 static double miss(int64_t count, int64_t size, int64_t rate, int64_t want_count, int64_t want_size)
 {
     profile_scale_heap(&count, &size, rate);
-    return fabs((double)(count - want_count)) / (fabs((double)want_count) + 1) +
-           fabs((double)(size - want_size)) / (fabs((double)want_size) + 1);
+    return fabs((double)(count - want_count)) / (double)want_count +
+           fabs((double)(size - want_size)) / (double)want_size;
+}
+
+/* For a given raw count the scaled size rises with the raw size: the one that comes
+ * nearest to want_size from below. */
+static int64_t find_raw_size(int64_t count, int64_t want_size, int64_t rate)
+{
+    int64_t low = 1, high = want_size;
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        int64_t c = count, s = middle;
+        profile_scale_heap(&c, &s, rate);
+        if (s <= want_size)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
 }
 
 /*
- * The factor depends on the average size only, which scaling leaves alone: so the
- * raw values are close to the scaled ones divided by it. Truncation blurs the
- * average (by 1/count), hence the search around the first guess. The raw count is
- * a small integer; for each near it, sizes near count * block are tried.
+ * The factor depends on the average size. Scaling keeps that but for truncation: the
+ * true scaled count is between count and count + 1, which bounds the average and so
+ * the raw count, to a handful. For each the raw size is searched for.
  */
-void profile_unscale_heap(int64_t *count, int64_t *size, int64_t block, int64_t rate)
+static void unscale_positive(int64_t *count, int64_t *size, int64_t block, int64_t rate)
 {
     int64_t want_count = *count, want_size = *size;
-    if (rate <= 1 || !want_count || !want_size)
-        return;
-    double average = block > 0 ? (double)block : (double)want_size / (double)want_count;
-    double factor = 1 / (1 - exp(-average / (double)rate));
-    int64_t guess = llround((double)want_size / factor / average);
+    int64_t least =
+        (int64_t)((double)want_count / heap_factor(want_count + 1, want_size, rate)) - 1;
+    int64_t most =
+        (int64_t)((double)(want_count + 1) / heap_factor(want_count, want_size, rate)) + 2;
     double best = INFINITY;
-    /* Go and gperftools truncate both values; an estimate summed in floating point
-     * need not have an exact origin, then the nearest is taken. */
-    for (int64_t c = guess - 3; c <= guess + 3 && best > 0; c++) {
-        if (!c || (c < 0) != (want_count < 0))
-            continue;
-        int64_t middle = llround((double)want_size / factor);
-        int64_t tries[] = {c * block, middle};
-        for (int t = block > 0 ? 0 : 1; t < 2 && best > 0; t++)
-            for (int64_t d = 0; d <= 64 && best > 0; d++)
-                for (int sign = -1; sign <= (d ? 1 : -1); sign += 2) {
-                    int64_t s = tries[t] + sign * d;
-                    double m = s ? miss(c, s, rate, want_count, want_size) : INFINITY;
-                    if (m < best) {
-                        best = m;
-                        *count = c;
-                        *size = s;
-                    }
-                }
+    for (int64_t c = least > 1 ? least : 1; c <= most && best > 0; c++) {
+        /* What the label says comes first: several raw pairs may fit. */
+        int64_t near = find_raw_size(c, want_size, rate),
+                tries[] = {c * block, near - 1, near, near + 1};
+        for (int i = block > 0 ? 0 : 1; i < 4; i++) {
+            double m = tries[i] > 0 ? miss(c, tries[i], rate, want_count, want_size) : INFINITY;
+            if (m < best) {
+                best = m;
+                *count = c;
+                *size = tries[i];
+            }
+        }
     }
+}
+
+void profile_unscale_heap(int64_t *count, int64_t *size, int64_t block, int64_t rate)
+{
+    if (rate <= 1 || !*count || !*size || (*count < 0) != (*size < 0))
+        return;
+    /* Differences of profiles: both are negative. */
+    int64_t sign = *count < 0 ? -1 : 1;
+    *count *= sign;
+    *size *= sign;
+    unscale_positive(count, size, block, rate);
+    *count *= sign;
+    *size *= sign;
 }

@@ -79,4 +79,10 @@ void report_raw(const struct profile *p, FILE *out);
 /* Source lines of the functions that match. */
 bool report_list(struct report *r, const char *symbol, FILE *out, struct profile_error *err);
 
+/* Totals, losses, largest places. */
+void report_stats(struct report *r, FILE *out);
+/* What is in use, by stack; suppression_file in LeakSanitizer's syntax, or NULL. */
+bool report_leaks(struct report *r, const char *suppression_file, FILE *out,
+                  struct profile_error *err);
+
 #endif

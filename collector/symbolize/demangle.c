@@ -96,10 +96,20 @@ static char *demangle_ada(const char *name)
     return strncmp(name, "_ada_", 5) == 0 ? ada_demangle(name, 0) : NULL;
 }
 
+/* libiberty gives up on names nested 2048 deep, lest it overflow the stack. A name of
+ * this length cannot do that to 8 MB, however it is nested: no limit is needed. */
+#define SAFE_LENGTH 24576
+
+static int recursion_option(const char *name)
+{
+    return strlen(name) < SAFE_LENGTH ? DMGL_NO_RECURSE_LIMIT : 0;
+}
+
 static char *demangle_short(const char *name)
 {
     bool rust = is_rust(name);
-    char *text = cplus_demangle(name, rust ? DMGL_RUST | DMGL_PARAMS : DMGL_AUTO);
+    char *text =
+        cplus_demangle(name, (rust ? DMGL_RUST | DMGL_PARAMS : DMGL_AUTO) | recursion_option(name));
     if (!text && strncmp(name, "_D", 2) == 0)
         text = dlang_demangle(name, 0);
     if (!text)
@@ -111,7 +121,7 @@ static char *demangle_short(const char *name)
 
 static char *demangle_full(const char *name)
 {
-    char *text = cplus_demangle(name, DMGL_AUTO | DMGL_PARAMS | DMGL_ANSI);
+    char *text = cplus_demangle(name, DMGL_AUTO | DMGL_PARAMS | DMGL_ANSI | recursion_option(name));
     if (!text && strncmp(name, "_D", 2) == 0)
         text = dlang_demangle(name, DMGL_PARAMS);
     return text ? text : demangle_ada(name);

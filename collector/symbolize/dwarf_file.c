@@ -218,12 +218,18 @@ static const char *string_attribute(Dwarf_Die *die, unsigned name)
     return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
 }
 
+/* The linkage name where it is mangled: it says more than the plain one. Where it is
+ * not, it is an internal alias (glibc's __GI_setlocale) that nobody looks for. */
 static const char *function_name(Dwarf_Die *die)
 {
-    const char *name = string_attribute(die, DW_AT_linkage_name);
-    if (!name)
-        name = string_attribute(die, DW_AT_MIPS_linkage_name);
-    return name ? name : string_attribute(die, DW_AT_name);
+    const char *linkage = string_attribute(die, DW_AT_linkage_name);
+    if (!linkage)
+        linkage = string_attribute(die, DW_AT_MIPS_linkage_name);
+    if (linkage && linkage[0] == '_' && strchr("ZRD_", linkage[1]) &&
+        strncmp(linkage, "__GI_", 5) != 0)
+        return linkage;
+    const char *name = string_attribute(die, DW_AT_name);
+    return name ? name : linkage;
 }
 
 static unsigned number_attribute(Dwarf_Die *die, unsigned name)

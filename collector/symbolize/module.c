@@ -127,8 +127,6 @@ static void read_symbols(struct module *m)
     elf_file_sort_symbols(m->file);
     if (m->has_dwarf)
         m->dwarf = dwarf_file_open(m->debug ? m->debug : m->file);
-    if (!m->file->n_symbols && !m->dwarf)
-        set_reason(m, mem_strdup("it is stripped"));
 }
 
 /* malloc'ed absolute path of a frame's file, "" if unknown. */
