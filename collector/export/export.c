@@ -12,6 +12,8 @@ const struct export_format export_formats[] = {
     {"speedscope", ".speedscope.json", "every sample type, for speedscope", speedscope_write},
     {"chrome", ".trace.json", "trace events, for Perfetto and chrome://tracing", chrome_write},
     {"firefox", ".firefox.json", "for the Firefox Profiler", firefox_write},
+    {"svg", ".svg", "a flame graph: one picture that zooms and searches", svg_write},
+    {"html", ".html", "one page: flame graph, table, all sample types", html_write},
     {"json", ".json", "the flame tree, documented, for programs", json_write},
     {"pb", ".pb.gz", "pprof's own format", pb_write},
     {0},

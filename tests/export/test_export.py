@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.dom.minidom
 
 import fixtures
 from pprof import Callgrind, go_cum
@@ -281,6 +282,63 @@ class Json(ExportCase):
                 self.assertIn(form, self.refuse("--to", form, option, before, after))
 
 
+class Pictures(ExportCase):
+    """Structure and escaping; test_browser.py tries them out."""
+
+    def svg_frames(self, text):
+        """[(name, value line, x, width, depth, class)]"""
+        root = xml.dom.minidom.parseString(text.encode()).documentElement
+        self.assertEqual(root.getAttribute("viewBox").split()[2], "1200")
+        result = []
+        for g in root.getElementsByTagName("g"):
+            if not g.hasAttribute("data-d"):
+                continue
+            rect = g.getElementsByTagName("rect")[0]
+            name, value = g.getElementsByTagName("title")[0].firstChild.data.split("\n")[:2]
+            result.append((name, value, float(rect.getAttribute("x")),
+                           float(rect.getAttribute("width")), int(g.getAttribute("data-d")),
+                           g.getAttribute("class")))
+        return result
+
+    def test_svg(self):
+        frames = self.svg_frames(self.export("svg", self.save(fixtures.recursion())))
+        self.assertEqual(frames[0][:4], ("all", "98ns,   100%", 0, 1200))
+        at = {}
+        for name, value, x, width, depth, _ in frames:
+            at.setdefault((name, depth), []).append((value.split(",")[0], x, width))
+            self.assertAlmostEqual(width, int(value.split("ns")[0]) * 1200 / 98, places=2)
+        self.assertEqual([v for v, _, _ in at["main", 1]], ["95ns"])
+        self.assertEqual(sorted(v for v, _, _ in at["x", 3]), ["11ns", "30ns"])
+        row = sorted((x, width) for (_, d), all_ in at.items() if d == 2 for _, x, width in all_)
+        for (x, width), (right, _) in zip(row, row[1:]):
+            self.assertLessEqual(x + width, right + 0.01)
+
+    def test_svg_odd_names(self):
+        frames = self.svg_frames(self.export("svg", self.save(fixtures.odd_names())))
+        names = {f[0] for f in frames}
+        for plain in "<script>alert(1)</script>", "]]>", "&amp;", 'quo"te\'s', "  spaces  inside ":
+            self.assertIn(plain, names)
+
+    def test_svg_comparison(self):
+        frames = {f[0]: f for f in self.svg_frames(self.compare("svg"))}
+        self.assertIn("before 30ns", self.compare("svg"))
+        self.assertEqual((frames["hot"][5][0], frames["come"][5][0]), ("g", "g"))
+
+    def test_html(self):
+        text = self.export("html", self.save(fixtures.odd_names()))
+        scripts = re.findall(r"<script[^>]*>(.*?)</script>", text, re.S)
+        self.assertEqual(len(scripts), 2)
+        self.assertEqual(json.loads(scripts[0])["format"], "libprof-flame")
+        self.assertNotRegex(text, r"(?i)(src|href)\s*=|url\(|@import|https?:")
+        self.assertIn("default-src 'none'", text)
+
+    def test_negative_values_are_refused(self):
+        before = self.save(fixtures.change(9, "gone"), "before")
+        after = self.save(fixtures.change(5, "come"), "after")
+        for form in "svg", "html":
+            self.assertIn("negative values", self.refuse("--to", form, "-base", before, after))
+
+
 class Pb(ExportCase):
     def test_same_values_again(self):
         path = self.save(fixtures.recursion())
@@ -312,7 +370,7 @@ class BadInput(ExportCase):
 class Speed(ExportCase):
     def test_50000_stacks(self):
         path = self.save(fixtures.large(50000))
-        formats = os.environ.get("EXPORT_FORMATS", "callgrind folded speedscope chrome firefox json pb").split()
+        formats = os.environ.get("EXPORT_FORMATS", "callgrind folded speedscope chrome firefox json svg html pb").split()
         for form in formats:
             start = time.monotonic()
             self.export(form, "-o", os.path.join(self.dir, "out"), path)
