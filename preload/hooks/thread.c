@@ -36,16 +36,14 @@ static size_t stack_size(const pthread_attr_t *attributes)
 
 static void *start_posix(void *record)
 {
-    struct thread_birth birth;
-    threadcreate_born(record, &birth);
-    return birth.start.posix(birth.argument);
+    struct thread_start start = threadcreate_born(record);
+    return ((void *(*)(void *))start.routine)(start.argument);
 }
 
 static int start_c11(void *record)
 {
-    struct thread_birth birth;
-    threadcreate_born(record, &birth);
-    return birth.start.c11(birth.argument);
+    struct thread_start start = threadcreate_born(record);
+    return ((int (*)(void *))start.routine)(start.argument);
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -57,8 +55,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
     errno = saved;
     if (!birth)
         return real.pthread_create(thread, attributes, start, argument);
-    birth->start.posix = start;
-    birth->argument = argument;
+    birth->start = (struct thread_start){(uintptr_t)start, argument};
     uint32_t site = birth->site;
     int error = real.pthread_create(thread, attributes, start_posix, birth);
     if (error)
@@ -75,8 +72,7 @@ EXPORT int thrd_create(thrd_t *thread, int (*start)(void *), void *argument)
     errno = saved;
     if (!birth)
         return real.thrd_create ? real.thrd_create(thread, start, argument) : thrd_error;
-    birth->start.c11 = start;
-    birth->argument = argument;
+    birth->start = (struct thread_start){(uintptr_t)start, argument};
     uint32_t site = birth->site;
     int result = real.thrd_create(thread, start_c11, birth);
     if (result != thrd_success)

@@ -102,6 +102,59 @@
     X(int, cnd_timedwait, (cnd_t * cond, mtx_t * mutex, const struct timespec *until))             \
     X(int, thrd_join, (thrd_t thread, int *result))
 
+/* Waits that the kernel doesn't restart after a signal handler (signal(7)). */
+#define INTERPOSED_WAIT(X)                                                                         \
+    X(int, poll, (struct pollfd * fds, nfds_t count, int timeout))                                 \
+    X(int, __poll_chk, (struct pollfd * fds, nfds_t count, int timeout, size_t size))              \
+    X(int, ppoll,                                                                                  \
+      (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask))   \
+    X(int, __ppoll_chk,                                                                            \
+      (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,    \
+       size_t size))                                                                               \
+    X(int, select,                                                                                 \
+      (int count, fd_set *in, fd_set *out, fd_set *special, struct timeval *timeout))              \
+    X(int, pselect,                                                                                \
+      (int count, fd_set *in, fd_set *out, fd_set *special, const struct timespec *timeout,        \
+       const sigset_t *mask))                                                                      \
+    X(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout))            \
+    X(int, epoll_pwait,                                                                            \
+      (int epoll, struct epoll_event *events, int count, int timeout, const sigset_t *mask))       \
+    X(int, epoll_pwait2,                                                                           \
+      (int epoll, struct epoll_event *events, int count, const struct timespec *timeout,           \
+       const sigset_t *mask))                                                                      \
+    X(int, nanosleep, (const struct timespec *time, struct timespec *remaining))                   \
+    X(int, clock_nanosleep,                                                                        \
+      (clockid_t clock, int flags, const struct timespec *time, struct timespec *remaining))       \
+    X(int, usleep, (useconds_t time))                                                              \
+    X(unsigned, sleep, (unsigned time))                                                            \
+    X(int, pause, (void))                                                                          \
+    X(int, sigsuspend, (const sigset_t *mask))                                                     \
+    X(int, sigwait, (const sigset_t *set, int *signo))                                             \
+    X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info))                                    \
+    X(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout))
+
+/* Nor these, on sockets with a timeout (SO_RCVTIMEO, SO_SNDTIMEO) or at all (System V IPC). */
+#define INTERPOSED_TRANSFER(X)                                                                     \
+    X(ssize_t, recv, (int fd, void *buffer, size_t size, int flags))                               \
+    X(ssize_t, recvfrom,                                                                           \
+      (int fd, void *buffer, size_t size, int flags, __SOCKADDR_ARG from, socklen_t *from_size))   \
+    X(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))                               \
+    X(ssize_t, send, (int fd, const void *buffer, size_t size, int flags))                         \
+    X(ssize_t, sendto,                                                                             \
+      (int fd, const void *buffer, size_t size, int flags, __CONST_SOCKADDR_ARG to,                \
+       socklen_t to_size))                                                                         \
+    X(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))                         \
+    X(int, accept, (int fd, __SOCKADDR_ARG from, socklen_t *from_size))                            \
+    X(int, accept4, (int fd, __SOCKADDR_ARG from, socklen_t *from_size, int flags))                \
+    X(int, connect, (int fd, __CONST_SOCKADDR_ARG to, socklen_t to_size))                          \
+    X(ssize_t, read, (int fd, void *buffer, size_t size))                                          \
+    X(ssize_t, write, (int fd, const void *buffer, size_t size))                                   \
+    X(int, msgsnd, (int queue, const void *message, size_t size, int flags))                       \
+    X(ssize_t, msgrcv, (int queue, void *message, size_t size, long type, int flags))              \
+    X(int, semop, (int set, struct sembuf *operations, size_t count))                              \
+    X(int, semtimedop,                                                                             \
+      (int set, struct sembuf *operations, size_t count, const struct timespec *timeout))
+
 /*
  * Functions of which libc has two versions, each with its own idea of the
  * structures behind them. Only the present one is interposed, under its
@@ -157,6 +210,8 @@
     INTERPOSED_SANDBOX(X)                                                                          \
     INTERPOSED_LOCK(X)                                                                             \
     INTERPOSED_THREAD(X)                                                                           \
-    INTERPOSED_MASK(X)
+    INTERPOSED_MASK(X)                                                                             \
+    INTERPOSED_WAIT(X)                                                                             \
+    INTERPOSED_TRANSFER(X)
 
 #endif

@@ -10,11 +10,17 @@
 #define LIBPROF_RUNTIME_REAL_H
 
 #include "runtime/interposed.h"
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/msg.h>
+#include <sys/select.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <threads.h>
 

@@ -126,6 +126,7 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
     enum unwind_end end;
     scratch_open(&scratch, (unsigned)config.depth);
     unsigned depth = unwind_context(context, &self->stack, scratch.frames, scratch.max, &end);
+    depth = scratch_drop_own(&scratch, depth);
     if (depth)
         charge(weight, scratch.frames, depth, end);
     else

@@ -1,5 +1,6 @@
 #include "sample/scratch.h"
 #include "runtime/sys.h"
+#include "unwind/module.h"
 #include "unwind/unwind.h"
 
 #include <stdatomic.h>
@@ -52,4 +53,15 @@ void scratch_close(struct scratch *scratch)
 void scratch_reset(void)
 {
     atomic_store(&taken, 0);
+}
+
+unsigned scratch_drop_own(struct scratch *scratch, unsigned depth)
+{
+    unsigned kept = 0;
+    for (unsigned n = 0; n < depth; n++) {
+        const struct module *module = module_get(UNWIND_MODULE(scratch->frames[n]));
+        if (!module || !module->is_self)
+            scratch->frames[kept++] = scratch->frames[n];
+    }
+    return kept;
 }

@@ -21,6 +21,10 @@ struct scratch {
 };
 
 void scratch_open(struct scratch *scratch, unsigned depth);
+/* Takes libprof's own frames out of a walked stack (a hook that waits in the real
+ * function): the new depth. */
+unsigned scratch_drop_own(struct scratch *scratch, unsigned depth);
+
 void scratch_close(struct scratch *scratch);
 
 /* In a forked child: the walks of the parent's other threads never end. */

@@ -169,22 +169,23 @@ static void note_stack(size_t size)
         stack->low = stack->high = 0;
 }
 
-void threadcreate_born(struct thread_birth *record, struct thread_birth *birth)
+struct thread_start threadcreate_born(struct thread_birth *record)
 {
     struct thread_state *self = &thread_self;
-    *birth = *record;
+    struct thread_birth birth = *record;
     birth_give(record);
-    if (birth->stack_size)
-        note_stack(birth->stack_size);
-    self->start = (uintptr_t)birth->start.posix;
+    if (birth.stack_size)
+        note_stack(birth.stack_size);
+    self->start = birth.start.routine;
     if (!recorder_enter()) /* sets the thread up, timer and all */
-        return;
-    self->masked |= birth->masked;
-    if (birth->creator && birth->epoch == recorder_epoch())
-        self->creator = birth->creator;
+        return birth.start;
+    self->masked |= birth.masked;
+    if (birth.creator && birth.epoch == recorder_epoch())
+        self->creator = birth.creator;
     if (real.pthread_setspecific(key, (void *)1) != 0)
         cpu_thread_end(0); /* its end wouldn't be noticed, and the timer outlive it */
     if (ledger)
         thread_index();
     recorder_leave();
+    return birth.start;
 }

@@ -14,12 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct thread_birth {
-    union {
-        void *(*posix)(void *);
-        int (*c11)(void *);
-    } start;
+/* What the program wants the thread to do. Two words: it comes back in registers. */
+struct thread_start {
+    uintptr_t routine; /* void *(*)(void *), or thrd_create's int (*)(void *) */
     void *argument;
+};
+
+struct thread_birth {
+    struct thread_start start;
     size_t stack_size; /* bytes, guard included; 0 = not known */
     uint32_t creator;  /* stack reference */
     uint32_t site;     /* of the threadcreate profile; 0 = not recorded */
@@ -40,8 +42,8 @@ struct thread_birth *threadcreate_begin(size_t stack_size);
 void threadcreate_done(uint32_t site);
 void threadcreate_failed(struct thread_birth *birth);
 
-/* On the new thread: takes the record over (*birth is its copy) and sets the
- * thread up. Called before any code of the program's. */
-void threadcreate_born(struct thread_birth *record, struct thread_birth *birth);
+/* On the new thread: sets it up and gives the record back. Called before any code
+ * of the program's. */
+struct thread_start threadcreate_born(struct thread_birth *birth);
 
 #endif

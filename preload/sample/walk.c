@@ -210,6 +210,7 @@ void walk_answer(const ucontext_t *context)
     enum unwind_end end;
     scratch_open(&scratch, (unsigned)config.depth);
     unsigned depth = unwind_context(context, &self->stack, scratch.frames, scratch.max, &end);
+    depth = scratch_drop_own(&scratch, depth);
     atomic_store(&thread->walk_stack, depth ? ledger_stack(scratch.frames, depth, end) : 0);
     scratch_close(&scratch);
     thread_refresh_name();

@@ -1,0 +1,198 @@
+/*
+ * Waits that the kernel never restarts, whatever SA_RESTART says (signal(7)):
+ * poll and its kind, sleeps, waits for signals. A dump that asks an idle thread
+ * for its stack would show as EINTR; when our signal was the only cause, the
+ * call is made again with what is left of its time.
+ *
+ * Masks that are given along must not keep our signal out (hazard 15), and a
+ * wait for signals must not take it.
+ */
+#include "hooks/export.h"
+#include "hooks/repeat.h"
+#include "hooks/sigmask.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                const sigset_t *mask, size_t size);
+
+EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    REPEAT_READY(poll);
+    uint64_t end = repeat_end_ms(timeout);
+    return REPEAT(real.poll(fds, count, timeout), timeout = repeat_left_ms(timeout, end));
+}
+
+EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
+{
+    REPEAT_READY(__poll_chk);
+    uint64_t end = repeat_end_ms(timeout);
+    return REPEAT(real.__poll_chk(fds, count, timeout, size),
+                  timeout = repeat_left_ms(timeout, end));
+}
+
+EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                 const sigset_t *mask)
+{
+    struct timespec left;
+    sigset_t copy;
+    REPEAT_READY(ppoll);
+    uint64_t end = repeat_end(timeout);
+    mask = sigmask_strip(mask, &copy);
+    return REPEAT(real.ppoll(fds, count, timeout, mask), timeout = repeat_left(timeout, end, &left));
+}
+
+EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                       const sigset_t *mask, size_t size)
+{
+    struct timespec left;
+    sigset_t copy;
+    REPEAT_READY(__ppoll_chk);
+    uint64_t end = repeat_end(timeout);
+    mask = sigmask_strip(mask, &copy);
+    return REPEAT(real.__ppoll_chk(fds, count, timeout, mask, size),
+                  timeout = repeat_left(timeout, end, &left));
+}
+
+/* Linux writes what is left into *timeout and leaves the sets alone on EINTR. */
+EXPORT int select(int count, fd_set *in, fd_set *out, fd_set *special, struct timeval *timeout)
+{
+    REPEAT_READY(select);
+    return REPEAT(real.select(count, in, out, special, timeout), (void)0);
+}
+
+EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *special,
+                   const struct timespec *timeout, const sigset_t *mask)
+{
+    struct timespec left;
+    sigset_t copy;
+    REPEAT_READY(pselect);
+    uint64_t end = repeat_end(timeout);
+    mask = sigmask_strip(mask, &copy);
+    return REPEAT(real.pselect(count, in, out, special, timeout, mask),
+                  timeout = repeat_left(timeout, end, &left));
+}
+
+EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout)
+{
+    REPEAT_READY(epoll_wait);
+    uint64_t end = repeat_end_ms(timeout);
+    return REPEAT(real.epoll_wait(epoll, events, count, timeout),
+                  timeout = repeat_left_ms(timeout, end));
+}
+
+EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout,
+                       const sigset_t *mask)
+{
+    sigset_t copy;
+    REPEAT_READY(epoll_pwait);
+    uint64_t end = repeat_end_ms(timeout);
+    mask = sigmask_strip(mask, &copy);
+    return REPEAT(real.epoll_pwait(epoll, events, count, timeout, mask),
+                  timeout = repeat_left_ms(timeout, end));
+}
+
+EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
+                        const struct timespec *timeout, const sigset_t *mask)
+{
+    struct timespec left;
+    sigset_t copy;
+    if (!REPEAT_READY(epoll_pwait2) && !real.epoll_pwait2) {
+        errno = ENOSYS;
+        return -1;
+    }
+    uint64_t end = repeat_end(timeout);
+    mask = sigmask_strip(mask, &copy);
+    return REPEAT(real.epoll_pwait2(epoll, events, count, timeout, mask),
+                  timeout = repeat_left(timeout, end, &left));
+}
+
+EXPORT int nanosleep(const struct timespec *time, struct timespec *remaining)
+{
+    struct timespec left;
+    REPEAT_READY(nanosleep);
+    int result = REPEAT(real.nanosleep(time, &left), time = &left);
+    if (result == -1 && errno == EINTR && remaining)
+        *remaining = left;
+    return result;
+}
+
+/* Gives its error back instead of setting errno. An absolute time stays as it is. */
+EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
+                           struct timespec *remaining)
+{
+    struct timespec left;
+    bool relative = !(flags & TIMER_ABSTIME);
+    int error;
+    REPEAT_READY(clock_nanosleep);
+    for (;;) {
+        eintr_forget();
+        error = real.clock_nanosleep(clock, flags, time, relative ? &left : remaining);
+        if (error != EINTR || !eintr_ours())
+            break;
+        if (relative)
+            time = &left;
+    }
+    if (error == EINTR && relative && remaining)
+        *remaining = left;
+    return error;
+}
+
+/* What it is made of in libc, where nobody could repeat it. */
+EXPORT int usleep(useconds_t time)
+{
+    struct timespec wait = {(time_t)(time / 1000000), (long)(time % 1000000) * 1000};
+    return nanosleep(&wait, NULL);
+}
+
+EXPORT unsigned sleep(unsigned time)
+{
+    struct timespec wait = {(time_t)time, 0};
+    int saved = errno;
+    if (nanosleep(&wait, &wait) == -1)
+        return (unsigned)wait.tv_sec;
+    errno = saved;
+    return 0;
+}
+
+EXPORT int pause(void)
+{
+    REPEAT_READY(pause);
+    return REPEAT(real.pause(), (void)0);
+}
+
+EXPORT int sigsuspend(const sigset_t *mask)
+{
+    sigset_t copy;
+    REPEAT_READY(sigsuspend);
+    mask = sigmask_strip(mask, &copy);
+    return REPEAT(real.sigsuspend(mask), (void)0);
+}
+
+/* libc's own repeats after EINTR. */
+EXPORT int sigwait(const sigset_t *set, int *signo)
+{
+    sigset_t copy;
+    REPEAT_READY(sigwait);
+    return real.sigwait(sigmask_strip(set, &copy), signo);
+}
+
+EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+    sigset_t copy;
+    REPEAT_READY(sigwaitinfo);
+    set = sigmask_strip(set, &copy);
+    return REPEAT(real.sigwaitinfo(set, info), (void)0);
+}
+
+EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+{
+    struct timespec left;
+    sigset_t copy;
+    REPEAT_READY(sigtimedwait);
+    uint64_t end = repeat_end(timeout);
+    set = sigmask_strip(set, &copy);
+    return REPEAT(real.sigtimedwait(set, info, timeout), timeout = repeat_left(timeout, end, &left));
+}
