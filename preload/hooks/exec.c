@@ -16,6 +16,7 @@
 #include "runtime/real.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
+#include "sample/handler.h"
 #include "sample/recorder.h"
 
 #include <alloca.h>
@@ -85,12 +86,15 @@ static void before_exec(const char *path)
     if (config.at_exit && dump_owns_ledger() &&
         (!path || sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0))
         dump_run(DUMP_REASON_EXEC);
+    handler_before_exec();
 }
 
 static int after_failure(int result)
 {
-    if (config.selected)
-        signals_after_failed_exec(); /* errno stays: it succeeds */
+    if (config.selected) { /* errno stays: they are raw, or succeed */
+        handler_after_failed_exec();
+        signals_after_failed_exec();
+    }
     return result;
 }
 

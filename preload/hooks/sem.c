@@ -6,7 +6,7 @@
  * which the attempt before the wait isn't: so it is made one.
  */
 #include "hooks/export.h"
-#include "runtime/real.h"
+#include "hooks/repeat.h"
 #include "sample/contention.h"
 
 #include <errno.h>
@@ -36,26 +36,34 @@ static inline bool time_is_valid(clockid_t clock, const struct timespec *until)
            until->tv_nsec < 1000000000;
 }
 
+/* real.function(arguments...) as a wait, made again after our signal alone. */
 #define SEM_WAIT(function, ...)                                                                    \
-    CONTENTION_WAIT(NULL, LEDGER_LOCK_SEMAPHORE, has_waited(result), function, __VA_ARGS__)
+    __extension__({                                                                                \
+        struct contention_wait wait;                                                               \
+        contention_wait_begin(&wait, NULL);                                                        \
+        int result = REPEAT(real.function(__VA_ARGS__), (void)0);                                  \
+        contention_wait_end(&wait, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.function,                \
+                            has_waited(result));                                                   \
+        result;                                                                                    \
+    })
 
 EXPORT int sem_wait(sem_t *semaphore)
 {
     if (!contention_on())
-        return real.sem_wait(semaphore);
+        return REPEAT(real.sem_wait(semaphore), (void)0);
     return try(semaphore) ? 0 : SEM_WAIT(sem_wait, semaphore);
 }
 
 EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *until)
 {
     if (!contention_on() || !time_is_valid(CLOCK_REALTIME, until))
-        return real.sem_timedwait(semaphore, until);
+        return REPEAT(real.sem_timedwait(semaphore, until), (void)0);
     return try(semaphore) ? 0 : SEM_WAIT(sem_timedwait, semaphore, until);
 }
 
 EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
     if (!contention_on() || !time_is_valid(clock, until))
-        return real.sem_clockwait(semaphore, clock, until);
+        return REPEAT(real.sem_clockwait(semaphore, clock, until), (void)0);
     return try(semaphore) ? 0 : SEM_WAIT(sem_clockwait, semaphore, clock, until);
 }

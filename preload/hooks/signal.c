@@ -13,6 +13,7 @@
 #include "runtime/real.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
+#include "sample/eintr.h"
 #include "sample/recorder.h"
 
 #include <errno.h>
@@ -137,7 +138,9 @@ static bool on_dump_signal(int signo, siginfo_t *info, void *context)
     /* a process that recorded nothing gets its (empty) profiles too: asked for */
     if (!dump_forbidden() && !in_vfork_child() && recorder_active() && recorder_ledger())
         dump_request(DUMP_REASON_SIGNAL);
-    if (signals_program_handles(signo))
+    if (!signals_program_handles(signo))
+        eintr_note(context);
+    else
         ledger_count(LEDGER_STAT_SIGNALS_FORWARDED, 1);
     return false;
 }

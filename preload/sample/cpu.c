@@ -48,7 +48,7 @@ static void arm_timer(uint32_t timer, uint64_t first_ns, int flags)
 void cpu_thread_start(bool newborn)
 {
     struct thread_state *self = &thread_self;
-    if (period_ns == 0 || self->ended || (self->timer && self->timer_tid == self->tid))
+    if (period_ns == 0 || self->ended || handler_sealed() || (self->timer && self->timer_tid == self->tid))
         return;
     self->fired = 0;
     self->first_ns = 0;
@@ -151,7 +151,7 @@ static uint64_t unsignalled(const struct thread_state *self)
 void cpu_thread_end(uintptr_t start)
 {
     struct thread_state *self = &thread_self;
-    if (!self->timer || self->timer_tid != self->tid)
+    if (!self->timer || self->timer_tid != self->tid || handler_sealed())
         return;
     sys_call1(SYS_timer_delete, self->timer - 1);
     self->timer = 0;
@@ -165,7 +165,7 @@ void cpu_thread_end(uintptr_t start)
 void cpu_before_fork(uint64_t *mask)
 {
     *mask = 0;
-    if (!period_ns)
+    if (!period_ns || handler_sealed())
         return;
     uint64_t mine = HANDLER_BIT(handler_signal);
     sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, &mine, mask, sizeof mine);
@@ -173,7 +173,7 @@ void cpu_before_fork(uint64_t *mask)
 
 void cpu_after_fork(const uint64_t *mask, bool child)
 {
-    if (!period_ns)
+    if (!period_ns || handler_sealed())
         return;
     struct thread_state *self = &thread_self;
     if (child && (config.follow == CONFIG_FOLLOW_ALL || config.follow == CONFIG_FOLLOW_FORK)) {

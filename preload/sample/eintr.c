@@ -56,7 +56,7 @@ static bool others_wait(const ucontext_t *context)
 void eintr_note(const ucontext_t *context)
 {
     uintptr_t sp;
-    if (stands_behind_eintr(context, &sp) && !others_wait(context))
+    if (!handler_sealed() && stands_behind_eintr(context, &sp) && !others_wait(context))
         thread_self.interrupted = sp;
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/sys.h"
 #include "sample/cpu.h"
 #include "sample/eintr.h"
+#include "sample/thread.h"
 #include "sample/walk.h"
 
 int handler_signal;
@@ -35,9 +36,50 @@ void handler_start(bool active)
 
 bool handler_unblock(void)
 {
-    if (!handler_signal)
+    if (!handler_signal || handler_sealed())
         return false;
     uint64_t mine = HANDLER_BIT(handler_signal), old = 0;
     sys_call4(SYS_rt_sigprocmask, SIG_UNBLOCK, &mine, &old, sizeof mine);
     return (old & mine) != 0;
+}
+
+/* Each says first what it is about to do and looks at the other's word then, so
+ * that one of them sees it. */
+static _Atomic(uint32_t) exec_tid;
+static _Atomic(uint32_t) send_tid;
+
+bool handler_send(uint32_t tid)
+{
+    siginfo_t info = {.si_signo = handler_signal, .si_code = SI_QUEUE};
+    info.si_pid = sys_getpid();
+    info.si_ptr = (void *)(uintptr_t)&handler_walk_tag;
+    atomic_store(&send_tid, tid);
+    bool sent = atomic_load(&exec_tid) != tid &&
+                sys_call4(SYS_rt_tgsigqueueinfo, info.si_pid, tid, handler_signal, &info) == 0;
+    atomic_store(&send_tid, 0);
+    return sent;
+}
+
+void handler_before_exec(void)
+{
+    if (!handler_signal || handler_sealed())
+        return;
+    uint32_t tid = (uint32_t)sys_gettid();
+    if (tid == thread_self.tid) { /* a vfork child, and a forked one, isn't walked */
+        atomic_store(&exec_tid, tid);
+        while (atomic_load(&send_tid) == tid) /* a system call long */
+            sys_call0(SYS_sched_yield);
+    }
+    uint64_t mine = HANDLER_BIT(handler_signal);
+    if (thread_self.masked)
+        sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, &mine, NULL, sizeof mine);
+}
+
+void handler_after_failed_exec(void)
+{
+    if (!handler_signal || handler_sealed())
+        return;
+    handler_unblock();
+    uint32_t tid = thread_self.tid;
+    atomic_compare_exchange_strong(&exec_tid, &tid, 0);
 }

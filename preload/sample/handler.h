@@ -10,6 +10,7 @@
 #ifndef LIBPROF_SAMPLE_HANDLER_H
 #define LIBPROF_SAMPLE_HANDLER_H
 
+#include "ledger/memory.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,25 @@ void handler_start(bool active);
  * Returns whether it was blocked. AS-safe; one system call.
  */
 bool handler_unblock(void);
+
+/* May the program's seccomp filter kill it for a system call of ours (hazard 59)?
+ * Timers that exist go on then, and memory is still written. */
+static inline bool handler_sealed(void)
+{
+    return atomic_load_explicit(&memory_no_syscalls, memory_order_relaxed);
+}
+
+/* Sends the signal with the walk's mark to a thread (rt_tgsigqueueinfo(2)); false: not sent. */
+bool handler_send(uint32_t tid);
+
+/*
+ * Around an exec by the calling thread. A signal of ours that is still pending would kill the new
+ * program (hazard 3); the kernel takes a timer's away by itself, so none of the other
+ * kind may be sent from here on. What the program believes blocked is blocked for
+ * the new one. Hook context, a vfork child too.
+ */
+void handler_before_exec(void);
+void handler_after_failed_exec(void);
 
 /* What tells our signals from others of the same number: the addresses in si_value. */
 extern const char handler_timer_tag, handler_walk_tag;

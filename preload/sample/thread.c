@@ -49,7 +49,7 @@ void thread_end(void)
     self->ended = true;
     struct ledger_thread *thread =
         self->epoch == recorder_epoch() ? ledger_thread_get(self->index) : NULL;
-    if (thread) {
+    if (thread && !handler_sealed()) {
         atomic_store(&thread->cpu_ns, sys_clock_ns(CLOCK_THREAD_CPUTIME_ID));
         atomic_store(&thread->end_ns, sys_clock_ns(CLOCK_REALTIME));
     }
@@ -116,6 +116,8 @@ void thread_setup(void)
 static void own_name(char name[LEDGER_THREAD_NAME])
 {
     name[0] = '\0';
+    if (handler_sealed())
+        return;
     sys_call2(SYS_prctl, PR_GET_NAME, name);
     name[LEDGER_THREAD_NAME - 1] = '\0';
 }
@@ -134,7 +136,7 @@ uint32_t thread_index(void)
 void thread_refresh_name(void)
 {
     struct ledger_thread *thread = ledger_thread_get(thread_self.index);
-    if (!thread || thread_self.epoch != recorder_epoch())
+    if (!thread || handler_sealed() || thread_self.epoch != recorder_epoch())
         return;
     char name[LEDGER_THREAD_NAME];
     own_name(name);

@@ -73,15 +73,6 @@ static void index_threads(struct request *request)
         request->threads[n].index = (uint32_t)*table_slot(request, request->threads[n].tid);
 }
 
-/* rt_tgsigqueueinfo(2): to one thread, with a mark of ours. */
-static bool send(const struct request *request, uint32_t tid)
-{
-    siginfo_t info = {.si_signo = handler_signal, .si_code = SI_QUEUE};
-    info.si_pid = request->pid;
-    info.si_ptr = (void *)(uintptr_t)&handler_walk_tag;
-    return sys_call4(SYS_rt_tgsigqueueinfo, request->pid, tid, handler_signal, &info) == 0;
-}
-
 static void note_thread(void *context, uint32_t tid)
 {
     struct request *request = context;
@@ -160,7 +151,7 @@ static void describe(const struct request *request, const struct asked *found, u
 
 void walk_collect(void)
 {
-    if (!ledger || !handler_signal)
+    if (!ledger || !handler_signal || handler_sealed())
         return;
     struct request request = {.pid = sys_getpid(), .own_tid = (uint32_t)sys_gettid()};
     if (!task_each(count_thread, &request.size))
@@ -183,7 +174,7 @@ void walk_collect(void)
     request.walk = atomic_fetch_add(&ledger->walk, 1) + 1;
     for (uint32_t n = 0; n < request.count; n++) {
         struct asked *thread = &request.threads[n];
-        thread->waited_for = reachable(&thread->status) && send(&request, thread->tid);
+        thread->waited_for = reachable(&thread->status) && handler_send(thread->tid);
     }
     wait_for_answers(&request);
     index_threads(&request);
