@@ -35,16 +35,13 @@ static size_t tls_room(void)
 static bool map_memory(struct bare *bare)
 {
     size_t room = tls_room();
-    char *tls;
 
     bare->size = GUARD + STACK + room + TCB;
     bare->memory = sys_map_private(bare->size);
     if (!bare->memory)
         return false;
     sys_call3(SYS_mprotect, bare->memory, GUARD, PROT_NONE);
-    tls = bare->memory + GUARD + STACK + (BARE_TLS_BELOW ? room : TCB);
-    bare_fill_tcb(tls);
-    bare->tls = tls;
+    bare->tls = bare->memory + GUARD + STACK + (BARE_TLS_BELOW ? room : TCB);
     return true;
 }
 
@@ -57,6 +54,9 @@ long bare_start(struct bare *bare, void (*run)(void *argument), void *argument)
 
     if (!bare->memory && !map_memory(bare))
         return -12; /* ENOMEM */
+    /* zeroes again, also what the last run left in thread-local variables */
+    sys_call3(SYS_madvise, bare->memory + GUARD, bare->size - GUARD, MADV_DONTNEED);
+    bare_fill_tcb(bare->tls);
     result = bare_clone(flags, bare->memory + GUARD + STACK, &bare->tid, bare->tls, run, argument);
     return result < 0 ? result : 0;
 }

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from pprof_read import Profile  # noqa: E402
 
 LIBRARY, LEAVE, SIGNALS, SANDBOX = (os.path.abspath(p) for p in sys.argv[1:5])
-KEPT, IN_HANDLER, IN_DESTRUCTOR = 1999993, 2000147, 2000081
+KEPT, IN_HANDLER, IN_DESTRUCTOR, CHILDS = 1999993, 2000147, 2000081, 1000003
 
 
 class Case(unittest.TestCase):
@@ -204,6 +204,56 @@ class Signals(Case):
         self.assertIn("libprof: regular", found[0].comments)
 
 
+class ManyProcesses(Case):
+    def test_forked_children_write_their_own(self):
+        self.assertEqual(self.leave("fork").returncode, 12)
+        found = self.profiles()
+        self.assertEqual(len(found), 101)  # the parent's and each child's
+        self.assertEqual(sum(self.kept(p, KEPT) for p in found), 1)
+        self.assertEqual(sum(self.kept(p, CHILDS) for p in found), 100)
+
+    def test_one_pid_in_many_namespaces(self):
+        if os.geteuid() != 0 or not shutil.which("unshare"):
+            self.skipTest("needs root and unshare")
+        processes = [subprocess.Popen(["unshare", "-pf", LEAVE, "exit"], env=self.environment(
+            LIBPROF_ONLY="leave")) for _ in range(20)]
+        for process in processes:
+            self.assertEqual(process.wait(60), 4)
+        names = [name for name in os.listdir(self.dir + "/out") if name.endswith(".heap.pb.gz")]
+        self.assertTrue(all(name.startswith("leave.1.") for name in names), names)
+        self.assertEqual(len(self.profiles()), 20)
+        self.assertEqual(sum(self.kept(p, KEPT) for p in self.profiles()), 20)
+
+    def test_first_process_of_a_namespace_is_spared(self):
+        # the kernel ignores what pid 1 leaves at its default: so it stays
+        if os.geteuid() != 0 or not shutil.which("unshare"):
+            self.skipTest("needs root and unshare")
+        process = subprocess.Popen(
+            ["unshare", "-pf", LEAVE, "raise-as-init"], stdout=subprocess.PIPE, text=True,
+            env=self.environment(LIBPROF_ONLY="leave"))
+        self.assertEqual(process.communicate(timeout=60)[0], "alive\nalive\n")
+        self.assertEqual(process.returncode, 13)
+
+
+class Load(Case):
+    def test_dump_storm_under_load(self):
+        # threads that allocate without pause, a hundred dumps asked for in a second
+        process = subprocess.Popen([LEAVE, "load"], stdout=subprocess.PIPE, text=True,
+                                   env=self.environment(LIBPROF_MAX_FILES="20"))
+        process.stdout.readline()
+        for _ in range(100):
+            process.send_signal(signal.SIGUSR2)
+            time.sleep(0.01)
+        stalled = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, 14)
+        # time in which a thread got nothing done, ms: a busy machine takes its share
+        self.assertLess(int(stalled), 500)
+        found = self.profiles()
+        self.assertGreaterEqual(len(found), 1)
+        self.assertLessEqual(len(glob.glob(self.dir + "/out/*.pb.gz")), 20)
+        self.assertEqual(glob.glob(self.dir + "/out/.*"), [])
+
+
 class Harmless(Case):
     def test_seccomp_filter(self):
         for how in "prctl", "syscall":
@@ -222,7 +272,8 @@ class Harmless(Case):
                                         timeout=60).returncode, -signal.SIGTERM)
 
     def test_probing_for_seccomp_seals_nothing(self):
-        result = subprocess.run([SANDBOX, "probe", "exit"], env=self.environment(), timeout=60)
+        result = subprocess.run([SANDBOX, "probe", "exit"], env=self.environment(), timeout=60,
+                                capture_output=True)
         self.assertEqual(result.returncode, 12)
         self.assertIn("libprof: at exit", self.profiles("sandbox")[-1].comments)
 

@@ -2,16 +2,20 @@
  * destructor, and leaves by the way it is told to. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KEPT 1999993       /* never freed */
 #define IN_HANDLER 2000147 /* freed by an exit handler */
 #define IN_DESTRUCTOR 2000081
+#define CHILDS 1000003 /* kept by each forked child */
 static char *volatile kept, *volatile in_handler, *volatile in_destructor;
 
 static void handler(void)
@@ -63,6 +67,53 @@ static void be_killed(int signo)
         kill(getpid(), signo);
         pause();
     }
+}
+
+static void fork_children(void)
+{
+    for (int i = 0; i < 100; i++)
+        if (fork() == 0) {
+            kept = malloc(CHILDS);
+            exit(0);
+        }
+    while (wait(NULL) > 0)
+        ;
+}
+
+static atomic_bool stop;
+static atomic_long longest_ns;
+
+static void *load(void *argument)
+{
+    struct timespec before, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    while (!stop) {
+        free(malloc(64));
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        long took = (now.tv_sec - before.tv_sec) * 1000000000 + now.tv_nsec - before.tv_nsec;
+        if (took > longest_ns)
+            longest_ns = took;
+        before = now;
+    }
+    return NULL;
+}
+
+/* Three seconds of allocating; says the longest stall in milliseconds. */
+static void load_for_a_while(void)
+{
+    pthread_t threads[4];
+    const struct timespec step = {0, 10000000};
+
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, load, NULL);
+    say("ready\n");
+    for (int i = 0; i < 300; i++)
+        nanosleep(&step, NULL);
+    stop = true;
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    printf("%ld\n", longest_ns / 1000000);
 }
 
 static void run_in_vfork(void)
@@ -143,6 +194,21 @@ int main(int argc, char **argv)
     }
     if (!strcmp(how, "reused-stderr"))
         reuse_stderr();
+    if (!strcmp(how, "fork")) {
+        fork_children();
+        return 12;
+    }
+    if (!strcmp(how, "raise-as-init")) {
+        for (int i = 0; i < 2; i++) {
+            kill(getpid(), SIGTERM);
+            say("alive\n");
+        }
+        return 13;
+    }
+    if (!strcmp(how, "load")) {
+        load_for_a_while();
+        return 14;
+    }
     if (!strcmp(how, "vfork"))
         run_in_vfork();
     if (!strcmp(how, "system"))

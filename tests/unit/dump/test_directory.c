@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "dump/bare.h"
 #include "dump/dump.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
@@ -245,6 +246,27 @@ static void forked_child_has_no_dump_of_its_parents(void **state)
     fixture_drop();
 }
 
+static _Thread_local int local = 7;
+static struct bare bare;
+
+static void change_local(void *seen)
+{
+    *(int *)seen = local;
+    local = 99;
+}
+
+/* A zeroed thread-local area of its own, each time. */
+static void bare_thread_has_its_own_locals(void **state)
+{
+    for (int i = 0; i < 100; i++) {
+        int seen = -1;
+        assert_int_equal(bare_start(&bare, change_local, &seen), 0);
+        assert_true(bare_wait(&bare, UINT64_C(10000000000)));
+        assert_int_equal(seen, 0);
+        assert_int_equal(local, 7);
+    }
+}
+
 static int make_base(void **state)
 {
     return mkdtemp(base) ? 0 : -1;
@@ -269,6 +291,7 @@ int main(void)
         cmocka_unit_test(no_room_is_no_harm),
         cmocka_unit_test(request_storm_coalesces),
         cmocka_unit_test(starter_may_end),
+        cmocka_unit_test(bare_thread_has_its_own_locals),
         cmocka_unit_test(forked_child_has_no_dump_of_its_parents),
     };
 
