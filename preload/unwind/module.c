@@ -148,6 +148,13 @@ static unsigned search(uintptr_t pc)
     return 0;
 }
 
+/* The first object of its namespace that the loader has no name for: the program. */
+static bool is_program(bool first, const char *name)
+{
+    char character;
+    return first && name && module_copy(&character, (uintptr_t)name, 1) && character == '\0';
+}
+
 static bool find_object(uintptr_t pc, struct object *object)
 {
     struct dl_find_object found;
@@ -169,7 +176,7 @@ static bool find_object(uintptr_t pc, struct object *object)
         .link_map = found.dlfo_link_map,
         .eh_frame_hdr = (uintptr_t)found.dlfo_eh_frame,
         .name = map.l_name,
-        .is_first = map.l_prev == NULL,
+        .is_program = is_program(map.l_prev == NULL, map.l_name),
     };
     return true;
 }
@@ -224,13 +231,6 @@ static struct module_entry *keep(const struct module_entry *described, const str
     return entry;
 }
 
-/* The loader names every object but the program. */
-static bool is_nameless(const struct object *object)
-{
-    char first;
-    return object->name && module_copy(&first, (uintptr_t)object->name, 1) && first == '\0';
-}
-
 static unsigned enter(const struct object *object, uintptr_t pc)
 {
     struct module_entry described;
@@ -243,7 +243,7 @@ static unsigned enter(const struct object *object, uintptr_t pc)
     described.permanent = !object->link_map || is_initial(object->link_map);
     described.is_loader = object->link_map && described.module.bias == getauxval(AT_BASE);
     described.module.is_vdso = !object->link_map;
-    described.module.is_main = object->is_first && is_nameless(object);
+    described.module.is_main = object->is_program;
     described.module.is_self =
         !described.module.is_main && own >= described.module.start && own < described.module.limit;
     struct module_entry *entry = keep(&described, object);
@@ -336,7 +336,7 @@ static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
         .name = info->dlpi_name,
         .program_headers = (uintptr_t)info->dlpi_phdr,
         .program_header_count = info->dlpi_phnum,
-        .is_first = refresh->first,
+        .is_program = is_program(refresh->first, info->dlpi_name),
     };
     if (refresh->first && initial_count == 0)
         initial_maps[initial_count++] = object.link_map;

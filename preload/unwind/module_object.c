@@ -60,27 +60,36 @@ static void read_build_id(uintptr_t at, uintptr_t limit, uintptr_t align, struct
     }
 }
 
-/* Finds the program headers by the ELF header when they aren't known. */
-static bool find_headers(const struct object *object, uintptr_t *headers, unsigned *count)
+static bool headers_at(uintptr_t start, uintptr_t *headers, unsigned *count)
 {
     ElfW(Ehdr) elf;
+    if (start == 0 || !module_copy(&elf, start, sizeof elf) ||
+        memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_phentsize != sizeof(ElfW(Phdr)))
+        return false;
+    *headers = start + elf.e_phoff;
+    *count = elf.e_phnum;
+    return true;
+}
+
+/* Finds the program headers when they aren't known. The program's are in the
+ * auxiliary vector. Others': by the ELF header at the start of the object; but
+ * where its segments have holes between them _dl_find_object gives the one
+ * segment, and then the header lies at the load bias, for libraries are linked
+ * at 0. */
+static bool find_headers(const struct object *object, uintptr_t *headers, unsigned *count)
+{
     *headers = object->program_headers;
     *count = object->program_header_count;
     if (*headers)
         return true;
-    if (module_copy(&elf, object->map_start, sizeof elf) &&
-        memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0 && elf.e_phentsize == sizeof(ElfW(Phdr))) {
-        *headers = object->map_start + elf.e_phoff;
-        *count = elf.e_phnum;
+    uintptr_t own = getauxval(AT_PHDR);
+    if (object->is_program && own != 0 && getauxval(AT_BASE) != 0) {
+        *headers = own;
+        *count = (unsigned)getauxval(AT_PHNUM);
         return true;
     }
-    /* A program linked so that its first segment lacks the header. */
-    uintptr_t own = getauxval(AT_PHDR);
-    if (own < object->map_start || own >= object->map_limit)
-        return false;
-    *headers = own;
-    *count = (unsigned)getauxval(AT_PHNUM);
-    return true;
+    return headers_at(object->map_start, headers, count) ||
+           headers_at(object->bias, headers, count);
 }
 
 static void take_segment(const ElfW(Phdr) * header, uintptr_t bias, struct module *module)

@@ -19,7 +19,7 @@ struct object {
     const char *name;          /* the loader's; may be "" or NULL */
     uintptr_t program_headers; /* 0: look for the ELF header at map_start */
     unsigned program_header_count;
-    bool is_first; /* of its namespace */
+    bool is_program; /* the main program */
 };
 
 struct module_entry {

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "unwind/module.h"
@@ -29,6 +29,7 @@
 static _Atomic(unsigned long) samples, identical, complete, theirs_complete, shown;
 static unsigned long show_max = 20;
 static int report = -1;
+static timer_t timer;
 
 static size_t print_stack(char *to, size_t room, const char *title, const uint64_t *frames,
                           unsigned count, unsigned from)
@@ -89,8 +90,9 @@ __attribute__((constructor)) static void start(void)
     const char *hz = getenv("UNWIND_COMPARE_HZ"), *out = getenv("UNWIND_COMPARE_OUT"),
                *max = getenv("UNWIND_COMPARE_SHOW");
     struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART};
-    int period = 1000000 / (hz ? atoi(hz) : 1000);
-    struct itimerval timer = {{0, period}, {0, period}};
+    /* Not SIGPROF: node, for one, resets every standard signal when it starts. */
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 7};
+    struct itimerspec period = {{0, 1000000000 / (hz ? atoi(hz) : 1000)}, {0, 1000000}};
     int fd = out ? open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : STDERR_FILENO;
     report = fcntl(fd, F_DUPFD_CLOEXEC, 200);
     show_max = max ? (unsigned long)atol(max) : show_max;
@@ -99,14 +101,15 @@ __attribute__((constructor)) static void start(void)
         return;
     }
     unwind_init(UNWIND_CFI);
-    sigaction(SIGPROF, &action, NULL);
-    setitimer(ITIMER_PROF, &timer, NULL);
+    sigaction(event.sigev_signo, &action, NULL);
+    if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer) == 0)
+        timer_settime(timer, 0, &period, NULL);
 }
 
 __attribute__((destructor)) static void stop(void)
 {
-    struct itimerval none = {{0, 0}, {0, 0}};
-    setitimer(ITIMER_PROF, &none, NULL);
+    const struct itimerspec none = {{0, 0}, {0, 0}};
+    timer_settime(timer, 0, &none, NULL);
     if (samples > 0)
         dprintf(report,
                 "%s: %lu samples, identical %.3f%%, complete %.3f%%, libunwind says %.3f%%\n",
