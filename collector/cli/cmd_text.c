@@ -4,17 +4,17 @@
 #include "cli/commands.h"
 #include "report/text.h"
 
-/* The profile's name, from a dump's file name: EXE.PID.SEQ.NAME.pb.gz; malloc'ed or
+/* The profile's name, from the file's: EXE.PID.SEQ.NAME.pb.gz or NAME.pb.gz; malloc'ed or
  * NULL. It tells mutex from block, whose contents look the same. */
 static char *name_from_file(const char *path)
 {
-    const char *end = strstr(path, ".pb"), *start = end;
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *end = strstr(base, ".pb"), *start = end;
     if (!end)
         return NULL;
-    while (start > path && start[-1] != '.' && start[-1] != '/')
+    while (start > base && start[-1] != '.')
         start--;
-    return start > path && start[-1] == '.' && start < end ? strndup(start, (size_t)(end - start))
-                                                           : NULL;
+    return strndup(start, (size_t)(end - start));
 }
 
 static bool is_counts(const struct profile *p)

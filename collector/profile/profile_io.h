@@ -12,7 +12,7 @@
 /* Largest uncompressed profile that is read, bytes: far above any real one (a
  * large process's heap is some 20 MB), small enough to keep a gzip bomb from
  * filling the machine. */
-#define PROFILE_MAX_BYTES ((size_t)1 << 30)
+#define PROFILE_MAX_BYTES ((size_t)512 << 20)
 /* Largest memory the decoded messages may take: 2-byte submessages can blow up
  * the input some fifty times. */
 #define PROFILE_MAX_DECODED ((size_t)3 << 30)

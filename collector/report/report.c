@@ -58,9 +58,17 @@ static int64_t compute_total(const struct profile *p, int index, bool mean)
     return divisor ? total / divisor : total;
 }
 
+/* Samples without a stack cannot be shown; they count in the total, as in pprof. */
 static bool filter(struct report *r, struct profile_error *err)
 {
-    return profile_apply_filter(r->p, &r->o.filter, r->o.notice, r->o.notice_arg, err);
+    size_t kept = 0;
+    if (!profile_apply_filter(r->p, &r->o.filter, r->o.notice, r->o.notice_arg, err))
+        return false;
+    for (size_t i = 0; i < r->p->n_samples; i++)
+        if (r->p->samples[i]->n_locations)
+            r->p->samples[kept++] = r->p->samples[i];
+    r->p->n_samples = kept;
+    return true;
 }
 
 bool report_open(struct report *r, struct profile *p, const struct report_options *o,

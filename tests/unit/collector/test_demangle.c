@@ -55,15 +55,15 @@ static void shows_all_styles(void **state)
 static void takes_any_length(void **state)
 {
     (void)state;
-    /* 20 kB of template arguments; nested deep; and what only looks mangled. */
+    /* 20 kB of words; nested deep; and what only looks mangled. (libiberty itself gives
+     * up on names a thousand levels deep: they stay as they are.) */
     char *long_name = malloc(30000), *at = long_name;
-    at += sprintf(at, "_Z3fooIJ");
-    memset(at, 'i', 20000);
-    strcpy(at + 20000, "EEvv");
-    check(long_name, DEMANGLE_SHORT, "foo");
+    at += sprintf(at, "_ZN");
+    for (int i = 0; i < 100; i++)
+        at += sprintf(at, "200n%0199d", i);
+    sprintf(at, "Ei");
     char *text = demangle_name(long_name, DEMANGLE_FULL);
-    assert_true(strncmp(text, "void foo<int, int, int", 22) == 0);
-    assert_true(strlen(text) > 90000);
+    assert_int_equal(strlen(text), 100 * 200 + 99 * 2 + strlen("(int)"));
     free(text);
     at = long_name + sprintf(long_name, "_ZN");
     for (int i = 0; i < 800; i++)

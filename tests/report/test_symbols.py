@@ -1,0 +1,165 @@
+"""Names of native code: every way to link and to keep debug information."""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+from case import Case
+
+PROGRAM = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <vector>
+namespace app { namespace detail {
+template <class T> struct Worker {
+    __attribute__((noinline)) void *run(T, void **) { return __builtin_return_address(0); }
+};
+}}
+static inline __attribute__((always_inline)) void *inner_inline() {
+    app::detail::Worker<double> w;
+    void *p;
+    return w.run(1.0, &p);
+}
+static inline __attribute__((always_inline)) void *mid_inline() { return inner_inline(); }
+__attribute__((noinline)) void *outer_function() { void *p = mid_inline(); asm volatile(""); return p; }
+int main()
+{
+    char line[4096];
+    void *a = outer_function();
+    app::detail::Worker<double> w;
+    auto run = &app::detail::Worker<double>::run;
+    void *code = *(void **)&run;
+    printf("threads profile: total 1\n1 @ 0x%lx 0x%lx\n", (long)code + 2, (long)a);
+    puts("\n--- Memory map: ---");
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof(line), maps))
+        fputs(line, stdout);
+    return 0;
+}
+"""
+FULL = ["app::detail::Worker::run", "inner_inline", "mid_inline", "outer_function"]
+SYMBOLS = ["app::detail::Worker::run", "outer_function"]
+
+
+class Symbols(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with open(cls.dir + "/app.cc", "w") as out:
+            out.write(PROGRAM)
+
+    def build(self, *flags, compiler="g++"):
+        done = self.run_it(compiler, "-O2", *flags, "-Wl,--build-id", "-o", "app", "app.cc")
+        if done.returncode:
+            self.skipTest(f"{compiler} {flags}: {done.stderr[:200]}")
+        self.dump()
+
+    def dump(self):
+        with open(self.path("app.txt"), "w") as out:
+            subprocess.run([self.path("app")], stdout=out, check=True)
+
+    def names(self, *options):
+        text = self.prof_ok("traces", "-q", "--no-cache", *options, "app.txt")
+        rows = [line[13:].replace(" (inline)", "") for line in text.splitlines()
+                if line.startswith(" ")]
+        return rows
+
+    def check_build(self, wanted, *flags, **kwargs):
+        with self.subTest(flags=flags):
+            self.build(*flags, **kwargs)
+            self.assertEqual(self.names(), wanted)
+
+    def test_layouts(self):
+        for linker in ["bfd", "gold", "lld", "mold"]:
+            if not shutil.which("ld." + linker):
+                continue
+            for pie in ["-pie", "-no-pie"]:
+                for separate in ["separate-code", "noseparate-code"]:
+                    self.check_build(FULL, "-g", f"-fuse-ld={linker}", f"-f{pie[1:]}", pie,
+                                     "-Wl,-z," + separate)
+
+    def test_forms(self):
+        for flags in [["-gdwarf-4"], ["-gdwarf-5"], ["-g", "-gz"], ["-g", "-gsplit-dwarf"],
+                      ["-g", "-static"], ["-g", "-fdebug-types-section"], ["-g", "-flto"],
+                      ["-g", "-ffunction-sections", "-Wl,--gc-sections"]]:
+            self.check_build(FULL, *flags)
+        self.check_build(SYMBOLS)
+        if shutil.which("clang++"):
+            self.check_build(FULL, "-g", compiler="clang++")
+
+    def test_styles(self):
+        self.build("-g")
+        self.assertIn("app::detail::Worker<double>::run(double, void**)", self.names("--full"))
+        self.assertIn("_ZN3app6detail6WorkerIdE3runEdPPv", self.names("--mangled"))
+
+    def test_lines_and_offsets(self):
+        self.build("-g")
+        text = self.prof_ok("text", "-q", "--no-cache", "app.txt")
+        call = next(i for i, line in enumerate(PROGRAM.splitlines(), 1) if "w.run(1.0" in line)
+        self.assertRegex(text, rf"#\t0x[0-9a-f]+\tinner_inline\+0x[0-9a-f]+\t+{self.dir}/app.cc:{call}\n")
+        self.assertRegex(text, r"app::detail::Worker::run\+0x1\t")
+
+    def test_separate_debug_files(self):
+        self.build("-g")
+        for command in (["objcopy", "--only-keep-debug", "app", "app.debug"],
+                        ["strip", "--strip-all", "app"]):
+            self.assertEqual(self.run_it(*command).returncode, 0)
+        self.assertEqual([n for n in self.names() if "app" not in n], [])
+        self.assertNotIn("outer_function", self.names())
+        self.assertEqual(self.run_it("objcopy", "--add-gnu-debuglink=app.debug", "app").returncode, 0)
+        self.assertEqual(self.names(), FULL)
+        # A debug file of another build is not believed.
+        os.rename(self.path("app"), self.path("kept"))
+        with open(self.path("app.cc"), "a") as out:
+            out.write("int another_build;\n")
+        self.run_it("g++", "-O1", "-g", "-Wl,--build-id", "-o", "other", "app.cc")
+        self.run_it("objcopy", "--only-keep-debug", "other", "app.debug")
+        os.rename(self.path("kept"), self.path("app"))
+        self.assertNotIn("outer_function", self.names())
+
+    def test_rebuilt_file_is_refused(self):
+        self.build("-g")
+        self.prof_ok("symbolize", "-q", "app.txt", "-o", "named.pb.gz")
+        maps = open(self.path("app.txt")).read()
+        notes = self.run_it("readelf", "-n", "app").stdout
+        build_id = notes.split("Build ID: ")[1].split()[0]
+        start = next(l for l in maps.splitlines() if " r-xp " in l and l.endswith("/app"))
+        span, _, offset = start.split()[:3]
+        with open(self.path("app.txt"), "w") as out:
+            out.write(maps.split("\n---")[0] + f"\n--- Memory map: ---\n{span} {self.path('app')} "
+                      f"(@{offset}) {'0' * 40}\n")
+        done = self.prof("traces", "--no-cache", "app.txt")
+        self.assertIn(f"another build ({build_id})", done.stderr)
+        self.assertNotIn("outer_function", done.stdout)
+
+    def test_jit(self):
+        with open(self.path("jit.txt"), "w") as out:
+            out.write(f"threads profile: total 1\n1 @ 0x70000011 0x70000111\n"
+                      "--- Memory map: ---\n70000000-70001000 r-xp 00000000 00:00 0 \n")
+        pid = os.getpid()
+        path = f"/tmp/perf-{pid}.map"
+        with open(path, "w") as out:
+            out.write("70000000 80 old name\n70000000 80 js:render (a b)\n70000100 20 js:main\n")
+        try:
+            text = self.prof_ok("traces", "-q", "--pid", str(pid), "jit.txt")
+        finally:
+            os.unlink(path)
+        self.assertIn("js:render (a b)", text)
+        self.assertIn("js:main", text)
+
+    def test_cache(self):
+        self.build("-g")
+        first = self.prof_ok("text", "-q", "app.txt")
+        stored = os.listdir(self.dir + "/cache/libprof/symbols")
+        self.assertGreater(len(stored), 0)
+        self.assertEqual(self.prof_ok("text", "-q", "app.txt"), first)
+        # Damage is survived, and repaired.
+        for name in stored:
+            with open(f"{self.dir}/cache/libprof/symbols/{name}", "r+") as f:
+                f.truncate(os.path.getsize(f.name) // 2)
+        self.assertEqual(self.prof_ok("text", "-q", "app.txt"), first)
+
+
+if __name__ == "__main__":
+    unittest.main()
