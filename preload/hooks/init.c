@@ -7,6 +7,7 @@
 #include "hooks/exit.h"
 #include "hooks/rebind.h"
 #include "hooks/signal.h"
+#include "runtime/config.h"
 #include "sample/recorder.h"
 #include "sample/walk.h"
 
@@ -23,4 +24,7 @@ __attribute__((constructor)) static void libprof_init(void)
     /* Sets the main thread up: its CPU time counts from here on. */
     if (recorder_enter())
         recorder_leave();
+    /* A collector wants to know of a process that hasn't done anything yet. */
+    if (config.socket[0])
+        recorder_ledger();
 }

@@ -1,5 +1,6 @@
 #include "sample/recorder.h"
 #include "runtime/config.h"
+#include "runtime/handover.h"
 #include "runtime/log.h"
 #include "runtime/real.h"
 #include "runtime/sys.h"
@@ -174,6 +175,8 @@ bool recorder_ledger_slow(void)
     };
     int file = -1;
     bool made = ledger_create(&settings, &file);
+    if (made && config.socket[0] && !handover_ledger(file, ledger->size, settings.exe))
+        log_line(LOG_VERBOSE, "no collector at %s", config.socket);
     if (file >= 0)
         sys_call1(SYS_close, file);
     if (!made)
