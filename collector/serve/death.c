@@ -1,0 +1,209 @@
+#include "serve/death.h"
+
+#include "serve/archive.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* linux/pidfd.h since 6.13; exit status since 6.15. */
+struct pidfd_info_0 {
+    uint64_t mask;
+    uint64_t cgroupid;
+    uint32_t pid, tgid, ppid, ids[8];
+    int32_t exit_code;
+};
+_Static_assert(sizeof(struct pidfd_info_0) == 64, "PIDFD_INFO_SIZE_VER0");
+#define PIDFD_GET_INFO_0 _IOWR(0xFF, 11, struct pidfd_info_0)
+#define PIDFD_INFO_EXIT_0 (UINT64_C(1) << 3)
+
+/* Fields of /proc/PID/stat after the command's name (which may hold anything, so
+ * it is searched from the end): proc(5). False: not there. */
+static bool read_stat(pid_t pid, char *state, unsigned long long *start_ticks, int *exit_code)
+{
+    char path[32], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    char *at = strrchr(text, ')');
+    if (!at || at[1] != ' ')
+        return false;
+    *state = at[2];
+    /* The state is field 3, the start field 22, the exit code field 52. */
+    int field = 3;
+    for (at += 2; *at && field < 52; at++) {
+        if (*at != ' ')
+            continue;
+        field++;
+        if (field == 22)
+            *start_ticks = strtoull(at + 1, NULL, 10);
+        if (field == 52)
+            *exit_code = atoi(at + 1);
+    }
+    return field == 52;
+}
+
+int death_open(pid_t pid, uint64_t boot_ns)
+{
+    char state;
+    int code;
+    unsigned long long ticks;
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0)
+        return -1;
+    /* A process can't have started after its own hello: ticks are of CLOCK_BOOTTIME. */
+    long hz = sysconf(_SC_CLK_TCK);
+    if (read_stat(pid, &state, &ticks, &code) &&
+        (double)ticks / (double)hz > (double)boot_ns * 1e-9 + 2.0 / (double)hz) {
+        close(pidfd);
+        return -1;
+    }
+    return pidfd;
+}
+
+static bool read_exit(struct process *process, int *status)
+{
+    struct pidfd_info_0 info = {.mask = PIDFD_INFO_EXIT_0};
+    unsigned long long ticks;
+    char state;
+    if (process->pidfd < 0)
+        return false;
+    if (ioctl(process->pidfd, PIDFD_GET_INFO_0, &info) == 0 && info.mask & PIDFD_INFO_EXIT_0) {
+        *status = info.exit_code;
+        return true;
+    }
+    return read_stat(process->pid, &state, &ticks, status) && (state == 'Z' || state == 'X');
+}
+
+static void set_state(struct collector *collector, struct process *process,
+                      enum process_state state, bool has_status, int status)
+{
+    struct registry *registry = &collector->registry;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    pthread_mutex_lock(&registry->lock);
+    if (process->state == PROCESS_RUNNING) {
+        registry->running--;
+        process->state = state;
+        process->end_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    }
+    if (has_status) {
+        process->has_status = true;
+        process->status = status;
+    }
+    registry->changes++;
+    pthread_mutex_unlock(&registry->lock);
+}
+
+static void unwatch(struct collector *collector, struct process *process)
+{
+    if (!process->watched)
+        return;
+    epoll_ctl(collector->epoll_fd, EPOLL_CTL_DEL, process->pidfd, NULL);
+    process->watched = false;
+    process_release(process);
+}
+
+/* The last account: from here on nothing changes in the ledger. */
+static void write_final(struct collector *collector, struct process *process)
+{
+    struct profile_error err;
+    if (process->ledger_base && !archive_write(collector, process, ARCHIVE_TOTALS, 0, true, &err))
+        collector_log(collector, "%s (%s): %s", process_id(process), process_name(process),
+                      err.text);
+}
+
+void death_watch(struct collector *collector, struct process *process)
+{
+    /* Edge-triggered: a zombie nobody reaps stays readable; its reaping is another edge. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = process};
+    if (process->pidfd >= 0 &&
+        epoll_ctl(collector->epoll_fd, EPOLL_CTL_ADD, process->pidfd, &event) == 0) {
+        process->watched = true;
+        process_hold(process);
+        return;
+    }
+    write_final(collector, process);
+    set_state(collector, process, PROCESS_ENDED, false, 0);
+}
+
+void death_event(struct collector *collector, struct process *process)
+{
+    struct process_status known;
+    int status = 0;
+    process_get_status(&collector->registry, process, &known);
+    bool has_status = read_exit(process, &status);
+    if (known.state == PROCESS_RUNNING) {
+        write_final(collector, process);
+        has_status = has_status || read_exit(process, &status);
+    }
+    set_state(collector, process, PROCESS_ENDED, has_status, status);
+    if (has_status || known.state != PROCESS_RUNNING)
+        unwatch(collector, process);
+}
+
+void death_replaced(struct collector *collector, struct process *process)
+{
+    write_final(collector, process);
+    set_state(collector, process, PROCESS_EXECED, false, 0);
+    unwatch(collector, process);
+}
+
+/* Bytes of the ledger that are in memory, as far as the process says. */
+static uint64_t ledger_bytes(const struct process *process)
+{
+    uint64_t reserved = atomic_load(&process->view.header->total_reserved);
+    return reserved < process->ledger_size ? reserved : process->ledger_size;
+}
+
+static void give_up_ledger(struct process *process)
+{
+    pthread_rwlock_wrlock(&process->ledger_lock);
+    munmap(process->ledger_base, process->ledger_size);
+    process->ledger_base = NULL;
+    pthread_rwlock_unlock(&process->ledger_lock);
+    if (process->control)
+        munmap(process->control, sizeof *process->control);
+    process->control = NULL;
+}
+
+void death_tidy(struct collector *collector)
+{
+    size_t n, ended = 0;
+    uint64_t kept = 0;
+    struct process **list = registry_list(&collector->registry, &n);
+    for (size_t i = n; i-- > 0;) { /* newest first */
+        struct process *process = list[i];
+        struct process_status status;
+        process_get_status(&collector->registry, process, &status);
+        if (status.state == PROCESS_RUNNING)
+            continue;
+        ended++;
+        if (process->ledger_base) {
+            uint64_t bytes = ledger_bytes(process);
+            if (kept + bytes > DEATH_LEDGERS_MAX)
+                give_up_ledger(process);
+            else
+                kept += bytes;
+        }
+        if (collector->options.keep && ended > collector->options.keep) {
+            if (collector->options.remove_forgotten)
+                archive_remove(collector, process);
+            unwatch(collector, process);
+            registry_remove(&collector->registry, process);
+        }
+    }
+    process_release_all(list, n);
+}

@@ -1,0 +1,203 @@
+#include "serve/snapshot.h"
+
+#include "profile/mem.h"
+#include "profile/profile_io.h"
+#include "profile/profile_ops.h"
+#include "serve/archive.h"
+#include "serve/command.h"
+#include "symbolize/symbolize.h"
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A sink that keeps what it gets. */
+struct memory_sink {
+    struct sink sink;
+    unsigned char *bytes;
+    size_t length, room;
+};
+
+static bool memory_write(struct sink *sink, const void *bytes, size_t length)
+{
+    struct memory_sink *memory = (struct memory_sink *)sink;
+    if (memory->room - memory->length < length) {
+        memory->room = (memory->length + length) * 2;
+        memory->bytes = mem_resize(memory->bytes, memory->room, 1);
+    }
+    memcpy(memory->bytes + memory->length, bytes, length);
+    memory->length += length;
+    return true;
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+unsigned char *snapshot_encode(struct collector *collector, struct process *process,
+                               enum dump_profile which, size_t *size, struct profile_error *err)
+{
+    struct memory_sink memory = {.sink = {.write = memory_write}};
+    struct process_status status;
+    process_get_status(&collector->registry, process, &status);
+    struct dump_request request = {
+        .view = &process->view,
+        .profile = which,
+        .now_ns = (uint64_t)(status.end_ns ? status.end_ns : clock_ns(CLOCK_REALTIME)),
+    };
+    pthread_rwlock_rdlock(&process->ledger_lock);
+    const char *wrong = process->ledger_base ? dump_encode(&request, &memory.sink)
+                                             : "its memory isn't held any more";
+    pthread_rwlock_unlock(&process->ledger_lock);
+    if (wrong) {
+        profile_fail(err, "process %s: %s", process_id(process), wrong);
+        free(memory.bytes);
+        return NULL;
+    }
+    *size = memory.length;
+    return memory.bytes;
+}
+
+/* The newest file with this profile. */
+static struct profile *take_from_files(struct collector *collector, struct process *process,
+                                       enum dump_profile which, struct profile_error *err)
+{
+    uint32_t sequence = 0;
+    pthread_mutex_lock(&collector->registry.lock);
+    for (struct process_dump *dump = process->dumps; dump && !sequence; dump = dump->next)
+        if (dump->profiles & 1u << which)
+            sequence = dump->sequence;
+    pthread_mutex_unlock(&collector->registry.lock);
+    if (!sequence) {
+        profile_fail(err, "process %s has no %s profile", process_id(process),
+                     dump_profile_name(which));
+        return NULL;
+    }
+    char *path = archive_path(collector, process, sequence, dump_profile_name(which));
+    struct profile *profile = profile_read_file(path, err);
+    free(path);
+    return profile;
+}
+
+struct profile *snapshot_take(struct collector *collector, struct process *process,
+                              enum dump_profile which, struct profile_error *err)
+{
+    struct process_status status;
+    process_get_status(&collector->registry, process, &status);
+    if (status.state == PROCESS_RUNNING && which == DUMP_THREADS && !command_threads(process, err))
+        return NULL;
+    if (!process->ledger_base) {
+        if (status.state == PROCESS_RUNNING && !command_dump(collector, process, err))
+            return NULL;
+        return take_from_files(collector, process, which, err);
+    }
+    size_t size;
+    unsigned char *bytes = snapshot_encode(collector, process, which, &size, err);
+    struct profile *profile = bytes ? profile_read_memory(bytes, size, err) : NULL;
+    free(bytes);
+    return profile;
+}
+
+/* Waits until the moment, the process's end or a cancel; false: cancelled. */
+static bool wait_until(struct collector *collector, struct process *process, int64_t until_ns,
+                       snapshot_cancel *cancel, void *context)
+{
+    for (;;) {
+        int64_t left = until_ns - clock_ns(CLOCK_MONOTONIC);
+        if (left <= 0)
+            return true;
+        if ((cancel && cancel(context)) || atomic_load(&collector->stopping))
+            return false;
+        /* Whoever cancels waits no longer than this. */
+        struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
+        int timeout = left < 250000000 ? (int)(left / 1000000) + 1 : 250;
+        if (poll(&end, 1, timeout) > 0)
+            return true;
+    }
+}
+
+struct profile *snapshot_window(struct collector *collector, struct process *process,
+                                enum dump_profile which, double seconds, snapshot_cancel *cancel,
+                                void *context, struct profile_error *err)
+{
+    err->text[0] = '\0';
+    int64_t start = clock_ns(CLOCK_MONOTONIC);
+    struct profile *before = snapshot_take(collector, process, which, err);
+    if (!before)
+        return NULL;
+    bool whole = wait_until(collector, process, start + (int64_t)(seconds * 1e9), cancel, context);
+    struct profile *after = whole ? snapshot_take(collector, process, which, err) : NULL;
+    struct profile *window = after ? profile_subtract(after, before, false, err) : NULL;
+    if (window) {
+        window->time_nanos = after->time_nanos;
+        window->duration_nanos = clock_ns(CLOCK_MONOTONIC) - start;
+    }
+    profile_free(before);
+    profile_free(after);
+    return window;
+}
+
+void snapshot_symbolize(struct process *process, struct profile *profile)
+{
+    snapshot_symbolize_entries(process, profile, NULL);
+}
+
+void snapshot_symbolize_entries(struct process *process, struct profile *profile,
+                                uint64_t **entries)
+{
+    /* libdw's and the cache's state is for one thread */
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+    struct symbolize_options options = {
+        .style = DEMANGLE_SHORT, .pid = process->pid, .entries = entries};
+    pthread_mutex_lock(&one);
+    symbolize_profile(profile, &options);
+    pthread_mutex_unlock(&one);
+}
+
+void snapshot_add_modules(struct process *process, struct profile *profile)
+{
+    pthread_rwlock_rdlock(&process->ledger_lock);
+    uint32_t modules = process->ledger_base ? ledger_view_modules(&process->view) : 0;
+    for (uint32_t n = 1; n < modules; n++) {
+        struct ledger_module_view module;
+        char build_id[2 * sizeof module.build_id + 1] = "";
+        if (!ledger_view_module(&process->view, n, &module))
+            continue;
+        for (unsigned i = 0; i < module.build_id_size; i++)
+            snprintf(build_id + 2 * i, 3, "%02x", module.build_id[i]);
+        struct profile_mapping *mapping = profile_add_mapping(profile);
+        mapping->start = module.start;
+        mapping->limit = module.limit;
+        mapping->offset = module.file_offset;
+        mapping->file = profile_intern(profile, module.path);
+        mapping->build_id = profile_intern(profile, build_id);
+    }
+    pthread_rwlock_unlock(&process->ledger_lock);
+}
+
+bool snapshot_find(const char *name, enum dump_profile *which)
+{
+    static const struct {
+        const char *name;
+        enum dump_profile which;
+    } names[] = {{"heap", DUMP_HEAP},
+                 {"allocs", DUMP_HEAP},
+                 {"profile", DUMP_CPU},
+                 {"cpu", DUMP_CPU},
+                 {"goroutine", DUMP_THREADS},
+                 {"threads", DUMP_THREADS},
+                 {"threadcreate", DUMP_THREADCREATE},
+                 {"block", DUMP_BLOCK},
+                 {"mutex", DUMP_MUTEX},
+                 {"heappeak", DUMP_HEAPPEAK}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i].name, name) == 0) {
+            *which = names[i].which;
+            return true;
+        }
+    return false;
+}
