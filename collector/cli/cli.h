@@ -33,6 +33,15 @@ struct cli_options {
     bool assembly;            /* --asm */
     bool quiet;               /* --quiet: no notices */
     bool as_is;               /* set by commands: cli_load() only adds up */
+    const char *http;         /* --http: address to serve on */
+    const char *hosts;        /* --host: names allowed in Host, separated by commas */
+    const char *socket;       /* --socket: of the collector */
+    const char *dir;          /* --dir: where the collector writes dumps */
+    const char *default_id;   /* --default: whose profiles /debug/pprof/ shows */
+    const char *keep;         /* --keep: ended processes remembered */
+    const char *seconds;      /* --seconds: length of a window */
+    const char *hz;           /* --hz: CPU samples a second */
+    bool exact;               /* --exact: every allocation */
     char **arguments;         /* what is no option */
     int n_arguments;
 };
@@ -45,6 +54,7 @@ struct command {
     int (*run)(struct cli_options *o);
     const char *options; /* names of the options it takes, separated by blanks */
     bool takes_function; /* the first argument is a function, files follow */
+    bool takes_command;  /* what follows the first argument is another program's */
 };
 
 /* All commands, in the order of `prof help`; ends with a NULL. */

@@ -55,9 +55,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "prof: no command '%s': see prof --help\n", argv[1]);
         return 2;
     }
-    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (c->takes_command && argv[i][0] != '-')
+            break; /* the rest is for the other program */
         if (is_one_of(argv[i], "--help", "-help", "-h"))
             return help(c->name);
+    }
     if (!cli_parse_options(c, argc - 2, argv + 2, &o))
         return 2;
     int status = c->run(&o);

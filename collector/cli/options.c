@@ -91,6 +91,15 @@ static const struct option options[] = {
     {"to", NULL, "FORMAT", "callgrind, folded... (without: lists them)", AT(to), TEXT, 0},
     {"title", NULL, "TEXT", "heading, where the format has one", AT(title), TEXT, 0},
     {"output", "o", "FILE", "write there", AT(output), TEXT, 0},
+    {"http", NULL, "[HOST:]PORT", "serve profiles by HTTP there", AT(http), TEXT, 0},
+    {"host", NULL, "NAME,...", "more names by which we may be called", AT(hosts), TEXT, 0},
+    {"socket", NULL, "PATH", "the collector's socket", AT(socket), TEXT, 0},
+    {"dir", NULL, "DIR", "write dumps there (libprof.out)", AT(dir), TEXT, 0},
+    {"default", NULL, "PID", "whose profiles /debug/pprof/ shows", AT(default_id), TEXT, 0},
+    {"keep", NULL, "N", "ended processes to remember (1000; 0: all)", AT(keep), TEXT, 0},
+    {"seconds", "s", "N", "length of the window", AT(seconds), TEXT, 0},
+    {"hz", NULL, "N", "CPU samples for each second of CPU time (100)", AT(hz), TEXT, 0},
+    {"exact", NULL, NULL, "record every allocation", AT(exact), FLAG, 0},
     {"quiet", "q", NULL, "no notices, only errors", AT(quiet), FLAG, 0},
 };
 
@@ -188,6 +197,8 @@ bool cli_parse_options(const struct command *c, int argc, char **argv, struct cl
         }
         if (*s != '-' || !s[1]) {
             o->arguments[o->n_arguments++] = s;
+            while (c->takes_command && ++i < argc)
+                o->arguments[o->n_arguments++] = argv[i];
             continue;
         }
         const char *name = s + 1 + (s[1] == '-');
