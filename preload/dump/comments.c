@@ -12,7 +12,7 @@ struct comments {
 static void add(struct comments *comments, const char *line, size_t length)
 {
     Perftools__Profiles__Profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
-    int64_t index = string_table_index(comments->strings, line, length);
+    int64_t index = string_table_enter(comments->strings, line, length);
 
     part.n_comment = 1;
     part.comment = &index;

@@ -41,7 +41,7 @@ static uint32_t module_write(struct locations *locations, const struct ledger_mo
     if (module->is_vdso)
         mapping.filename = string_table_literal(locations->strings, "[vdso]");
     else
-        mapping.filename = string_table_index(locations->strings, module->path, length);
+        mapping.filename = string_table_enter(locations->strings, module->path, length);
     mapping.build_id = string_table_literal(locations->strings, build_id);
     return mapping_write(locations, &mapping);
 }
@@ -62,7 +62,7 @@ static void main_write(struct locations *locations)
         }
     /* no address in the program itself has been seen yet */
     exe = ledger_view_string(locations->view, locations->view->header->exe, &length);
-    unknown.filename = string_table_index(locations->strings, exe, length);
+    unknown.filename = string_table_enter(locations->strings, exe, length);
     mapping_write(locations, &unknown);
 }
 

@@ -94,10 +94,10 @@ static bool grow(struct string_table *strings)
 void string_table_init(struct string_table *strings, struct arena *arena, struct stream *stream)
 {
     *strings = (struct string_table){.arena = arena, .stream = stream};
-    string_table_index(strings, "", 0);
+    string_table_enter(strings, "", 0);
 }
 
-int64_t string_table_index(struct string_table *strings, const char *text, size_t length)
+int64_t string_table_enter(struct string_table *strings, const char *text, size_t length)
 {
     char clean[STRINGS_LONGEST];
     Perftools__Profiles__Profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
@@ -128,5 +128,5 @@ int64_t string_table_index(struct string_table *strings, const char *text, size_
 
 int64_t string_table_literal(struct string_table *strings, const char *text)
 {
-    return string_table_index(strings, text, strlen(text));
+    return string_table_enter(strings, text, strlen(text));
 }

@@ -26,7 +26,7 @@ void string_table_init(struct string_table *strings, struct arena *arena, struct
 
 /* The string's index. Bytes that are not UTF-8 become U+FFFD. 0 after a
  * failure, which `failed` keeps. text is read once and copied. */
-int64_t string_table_index(struct string_table *strings, const char *text, size_t length);
+int64_t string_table_enter(struct string_table *strings, const char *text, size_t length);
 int64_t string_table_literal(struct string_table *strings, const char *text);
 
 /* Copies length bytes to out (size bytes, at least 1) as valid UTF-8 without NUL,
