@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "reference.h"
-#include "unwind/module.h"
+#include "unwind/cache.h"
 
 #include <time.h>
 
@@ -50,6 +50,15 @@ __attribute__((noinline)) static void run_context(void)
     count = unwind_context(&context, &stack, frames, UNWIND_MAX_DEPTH, &end);
 }
 
+/* Every rule read from the tables anew. */
+__attribute__((noinline)) static void run_cold(void)
+{
+    enum unwind_end end;
+    for (unsigned i = 0; i < count; i++)
+        cache_ways[0].tag[cache_set_of(UNWIND_ADDRESS(frames[i]))] = 0;
+    count = unwind_context(&context, &stack, frames, UNWIND_MAX_DEPTH, &end);
+}
+
 __attribute__((noinline)) static void run_backtrace(void)
 {
     count = (unsigned)unw_backtrace((void **)frames, UNWIND_MAX_DEPTH);
@@ -75,6 +84,7 @@ __attribute__((noinline)) static int measure(void)
     report("libunwind unw_backtrace", run_backtrace);
     unsigned saved = rounds;
     rounds = rounds / 50 + 1;
+    report("cfi, cold", run_cold);
     report("libunwind unw_step", run_steps);
     rounds = saved;
     return (int)count;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "unwind/arch.h"
+#include "unwind/cache.h"
 #include "unwind/module.h"
 #include "unwind/module_table.h"
 #include "unwind/unwind.h"
@@ -14,6 +15,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +273,50 @@ static void test_race_with_unloading(void **state)
     assert_int_equal(status, 0);
 }
 
+static sem_t lock_taken, lock_release;
+
+static int hold_loader_lock(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)info, (void)size, (void)data;
+    sem_post(&lock_taken);
+    sem_wait(&lock_release);
+    return 1;
+}
+
+static void *hold_in_thread(void *data)
+{
+    dl_iterate_phdr(hold_loader_lock, data);
+    return NULL;
+}
+
+/* Another thread holds the loader's lock: a walk, cold and into a library never
+ * seen, doesn't notice. */
+static void test_loader_lock_is_taken(void **state)
+{
+    int status;
+    pid_t child = fork(); /* fresh: few modules are known */
+    if (child == 0) {
+        pthread_t thread;
+        struct stack stack;
+        unwind_after_fork_child();
+        void *plugin = dlopen(PLUGIN_B, RTLD_NOW);
+        long (*call)(void (*)(void *), void *) = NULL;
+        *(void **)&call = dlsym(plugin, "plugin_call");
+        sem_init(&lock_taken, 0, 0), sem_init(&lock_release, 0, 0);
+        pthread_create(&thread, NULL, hold_in_thread, NULL);
+        sem_wait(&lock_taken);
+        memset(cache_ways, 0, sizeof cache_ways);
+        alarm(10);
+        unsigned known = module_count();
+        call(walk, &stack);
+        sem_post(&lock_release);
+        pthread_join(thread, NULL);
+        _exit(stack.end == UNWIND_COMPLETE && module_count() > known ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_sink),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_race_with_unloading),
+        cmocka_unit_test(test_loader_lock_is_taken),
     };
     unwind_init(UNWIND_CFI);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,19 @@
+#!/bin/sh
+# The unwinder for aarch64, built without warnings and run under qemu-user:
+# walks real stacks and checks what functions are on them.
+#   test_aarch64.sh SOURCE_ROOT
+# Exit 77 (skipped) where there is no cross compiler, C library or qemu. Debian:
+# gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user.
+set -eu
+root=$1
+for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
+    command -v "$tool" >/dev/null || exit 77
+done
+[ -e /usr/aarch64-linux-gnu/include/stdio.h ] || exit 77
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+aarch64-linux-gnu-gcc -std=gnu17 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter \
+    -fPIC -ftls-model=initial-exec -I "$root/preload" -I "$root/tests/unit/unwind" \
+    "$root"/preload/unwind/*.c "$root/tests/unit/unwind/check_walk.c" \
+    "$root/tests/unit/unwind/fuzz.c" -o "$scratch/check_walk"
+timeout 120 qemu-aarch64 -L /usr/aarch64-linux-gnu "$scratch/check_walk"
