@@ -1,6 +1,7 @@
 /*
  * Which allocator is behind us, or before us: rebind.h's two arrangements.
  */
+#include "runtime/object.h"
 #include "hooks/operators.h"
 #include "hooks/rebind.h"
 #include "runtime/config.h"
@@ -9,7 +10,6 @@
 #include "sample/heap.h"
 #include "sample/recorder.h"
 
-#include <dlfcn.h>
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -22,7 +22,8 @@ void cfree(void *block);
 static void rebind_family(const void *owner)
 {
     struct rebind table[] = {
-#define FAMILY(type, name, parameters) {#name, (void *)(uintptr_t)name, dlsym(RTLD_DEFAULT, #name)},
+#define FAMILY(type, name, parameters)                                                             \
+    {#name, (void *)(uintptr_t)name, object_first_definition(#name)},
         INTERPOSED_ALLOC(FAMILY)
 #undef FAMILY
     };
@@ -44,7 +45,7 @@ void rebind_allocator(void)
         return;
     static const char *const sanitizers[] = {"__asan_init", "__tsan_init", "__msan_init"};
     for (size_t n = 0; n < sizeof sanitizers / sizeof *sanitizers; n++) {
-        if (dlsym(RTLD_DEFAULT, sanitizers[n])) {
+        if (object_first_definition(sanitizers[n])) {
             config.heap_rate = 0;
             heap_start(false);
             log_line(LOG_WARN, "%s: the program has a sanitizer's allocator: no heap profile",
@@ -52,7 +53,7 @@ void rebind_allocator(void)
             return;
         }
     }
-    void *first = dlsym(RTLD_DEFAULT, "malloc");
+    void *first = object_first_definition("malloc");
     if (first && first != (void *)(uintptr_t)malloc)
         rebind_family(first);
     operators_rebind((const void *)(uintptr_t)real.malloc);

@@ -13,17 +13,15 @@
 
 __attribute__((constructor)) static void libprof_init(void)
 {
-    if (!recorder_active())
+    if (!recorder_enter())
         return;
+    rebind_allocator(); /* inside: what the loader allocates for it isn't the program's */
+    recorder_leave();
     signal_start();
     exit_start();
     recorder_set_ledger_made(dump_start_interval);
     walk_set_own(dump_is_own_thread);
     dump_set_thread_walk(walk_collect);
-    rebind_allocator();
-    /* Sets the main thread up: its CPU time counts from here on. */
-    if (recorder_enter())
-        recorder_leave();
     /* A collector wants to know of a process that hasn't done anything yet. */
     if (config.socket[0])
         recorder_ledger();

@@ -1,9 +1,9 @@
 #include "hooks/operators.h"
+#include "runtime/object.h"
 #include "hooks/rebind.h"
 #include "sample/heap.h"
 #include "sample/thread.h"
 
-#include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,20 +42,26 @@ static struct {
 OPERATORS_NEW(HOOK_NEW)
 OPERATORS_DELETE(HOOK_DELETE)
 
+static int both_inside(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    const void *const *addresses = arg;
+    return object_contains(info, addresses[0]) && object_contains(info, addresses[1]);
+}
+
 static bool same_object(const void *a, const void *b)
 {
-    Dl_info first, second;
-    return a && b && dladdr(a, &first) && dladdr(b, &second) && first.dli_fbase == second.dli_fbase;
+    const void *addresses[] = {a, b};
+    return a && b && dl_iterate_phdr(both_inside, addresses) != 0;
 }
 
 void operators_rebind(const void *owner)
 {
     /* The operators that a program finds first decide. */
-    if (!same_object(dlsym(RTLD_DEFAULT, "_Znwm"), owner))
+    if (!same_object(object_first_definition("_Znwm"), owner))
         return;
     const struct rebind table[] = {
 #define RESOLVE(name, parameters, arguments)                                                       \
-    {#name, (void *)(uintptr_t)hook_##name, dlsym(RTLD_DEFAULT, #name)},
+    {#name, (void *)(uintptr_t)hook_##name, object_first_definition(#name)},
         OPERATORS_NEW(RESOLVE) OPERATORS_DELETE(RESOLVE)};
     size_t n = 0;
 #define KEEP(name, parameters, arguments) *(void **)&operators.name = table[n++].original;

@@ -161,11 +161,6 @@
  * version: a binary that asks for the old one is bound past us, to libc
  * (hazard 37). libprof.map gives the exports the same version.
  */
-#if defined(__x86_64__)
-#define INTERPOSED_COND_VERSION "GLIBC_2.3.2"
-#else
-#define INTERPOSED_COND_VERSION "GLIBC_2.17" /* aarch64's first, and only one */
-#endif
 #define INTERPOSED_COND(X)                                                                         \
     X(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t * mutex))                    \
     X(int, pthread_cond_timedwait,                                                                 \

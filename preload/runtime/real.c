@@ -1,39 +1,36 @@
 #include "runtime/real.h"
-
-#include <dlfcn.h>
-#include <stdint.h>
+#include "runtime/object.h"
 
 struct real real;
 
-/* The bounds of libprof.so's own text and data, from the linker. */
-extern const char _end[] __attribute__((visibility("hidden")));
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+static const struct {
+    const char *name;
+    void **pointer;
+} wanted[] = {
+#define REAL_WANTED(type, name, parameters) {#name, (void **)&real.name},
+    INTERPOSED(REAL_WANTED) INTERPOSED_COND(REAL_WANTED) REAL_ONLY(REAL_WANTED)
+#undef REAL_WANTED
+};
 
-/* version NULL: the default one. */
-static void *real_find(const char *name, const char *version)
+/* The objects in load order; ours ends the part that is searched before us. */
+static int resolve_from(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    /* Before glibc 2.36 dlsym(RTLD_NEXT) gave the oldest version (bug 14932);
-     * where there are no versions (musl), dlvsym finds nothing. */
-    void *symbol = version ? dlvsym(RTLD_NEXT, name, version) : NULL;
-    if (!symbol)
-        symbol = dlsym(RTLD_NEXT, name);
-    /* In a non-PIE program a function's address can be the program's own PLT
-     * entry, which leads back here; RTLD_NEXT doesn't return that, but a
-     * wrapper that gives us our own function would make us call ourselves. */
-    uintptr_t address = (uintptr_t)symbol;
-    if (address >= (uintptr_t)__ehdr_start && address < (uintptr_t)_end)
-        return NULL;
-    return symbol;
+    bool *behind = arg;
+    struct object object;
+    if (object_contains(info, &real)) {
+        *behind = true;
+        return 0;
+    }
+    if (!*behind || !object_read(&object, info))
+        return 0;
+    for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++)
+        if (!*wanted[n].pointer)
+            *wanted[n].pointer = object_define(&object, wanted[n].name);
+    return 0;
 }
 
 void real_resolve(void)
 {
-#define REAL_RESOLVE(type, name, parameters) *(void **)&real.name = real_find(#name, NULL);
-    INTERPOSED(REAL_RESOLVE)
-    REAL_ONLY(REAL_RESOLVE)
-#undef REAL_RESOLVE
-#define REAL_RESOLVE(type, name, parameters)                                                       \
-    *(void **)&real.name = real_find(#name, INTERPOSED_COND_VERSION);
-    INTERPOSED_COND(REAL_RESOLVE)
-#undef REAL_RESOLVE
+    bool behind = false;
+    dl_iterate_phdr(resolve_from, &behind);
 }

@@ -1,7 +1,7 @@
 /*
  * The real functions behind the interposed ones: what the next object in the
- * search order defines (dlsym(3), RTLD_NEXT), so other preloaded libraries and
- * allocators keep their turn.
+ * search order defines (as dlsym(3)'s RTLD_NEXT), so other preloaded libraries
+ * and allocators keep their turn.
  *
  * Context: `real` is filled once, by real_resolve, before the first hook gets
  * past its guard; immutable afterwards.
@@ -35,9 +35,10 @@ struct real {
 extern struct real real __attribute__((visibility("hidden")));
 
 /*
- * Fills `real`. Calls dlsym, which may allocate: while it runs the allocation
- * hooks serve from boot memory (boot.h). Never returns a pointer into
- * libprof.so itself (hazard 58).
+ * Fills `real` with the default version of each function in the first object
+ * behind libprof.so that defines it. By libprof's own look-up (object.h): dlsym
+ * would allocate and lock, through hooks that have no real function yet, whenever a name
+ * isn't there, and leave the program a message.
  * Context: first use of any hook; not reentrant, the caller guards it.
  */
 void real_resolve(void);

@@ -173,8 +173,7 @@ bool heap_begin(void)
 {
     struct thread_state *self = &thread_self;
     if (!recorder_enter()) {
-        uint32_t phase = atomic_load(&recorder_page->phase);
-        if (phase == RECORDER_INERT || (phase == RECORDER_ACTIVE && config.heap_rate == 0))
+        if (atomic_load(&recorder_page->phase) == RECORDER_INERT)
             self->heap_left = INT64_MAX;
         return false;
     }

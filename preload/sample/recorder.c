@@ -107,7 +107,7 @@ bool recorder_start(void)
     struct recorder_page *page = recorder_page;
     uint32_t expected = RECORDER_NEW;
     if (!atomic_compare_exchange_strong(&page->phase, &expected, RECORDER_STARTING))
-        return false; /* dlsym below came back to us, or another thread is at it */
+        return false; /* what is done below came back to us, or another thread is at it */
     if (!resolved) {
         real_resolve();
         resolved = true;
