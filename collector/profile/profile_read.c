@@ -25,7 +25,7 @@ static bool bytes_reserve(struct bytes *b, struct profile_error *err)
 {
     if (b->size + 1 < b->cap)
         return true;
-    if (b->size >= PROFILE_MAX_BYTES)
+    if (b->size + 1 >= PROFILE_MAX_BYTES)
         return profile_fail(err, "larger than %zu MiB uncompressed: not read",
                             PROFILE_MAX_BYTES >> 20);
     b->cap = b->cap ? b->cap * 2 : 65536;
