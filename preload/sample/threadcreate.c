@@ -155,15 +155,15 @@ void threadcreate_failed(struct thread_birth *birth)
     birth_give(birth);
 }
 
-/* Where the thread's stack lies. glibc puts the thread's control block, at which
- * the thread pointer points, on top of the stack, whoever supplied it. Two pages are left out
- * at the low end for what isn't known of guard and alignment: there a walk checks
- * each page before it reads. */
+/* Where the thread's stack lies. glibc puts the thread's control block (2.3 KiB), at
+ * which the thread pointer points, on top of the stack, whoever supplied it, and
+ * the guard, a page unless the program says otherwise, at the low end of its size. */
 static void note_stack(size_t size)
 {
+    const size_t guard = 4096 + 2048;
     struct unwind_stack *stack = &thread_self.stack;
     stack->high = (uintptr_t)__builtin_thread_pointer();
-    stack->low = size > 2 * 4096 && size < stack->high ? stack->high - size + 2 * 4096 : 0;
+    stack->low = size > guard && size < stack->high ? stack->high - size + guard : 0;
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     if (here >= stack->high || here < stack->low)
         stack->low = stack->high = 0;

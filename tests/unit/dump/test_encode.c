@@ -237,7 +237,8 @@ static void other_profiles(void **state)
     ledger->walk = 1;
     ledger_thread_get(alive)->walk = 1;
     ledger_thread_get(alive)->walk_stack = ledger_stack(two, 2, UNWIND_COMPLETE);
-    ledger_thread(12, 0, "mute");
+    ledger_thread_get(ledger_thread(12, 0, "mute"))->asked = 1;
+    ledger_thread(13, 0, "gone"); /* the request didn't come by it */
 
     Profile *profile = encode(DUMP_BLOCK);
     assert_types(profile, "contentions/count delay/nanoseconds ");

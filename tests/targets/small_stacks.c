@@ -1,0 +1,137 @@
+/*
+ * Samples on small stacks, alternate stacks, coroutines (hazards 9, 44). The
+ * argument says which: threads, altstack, ucontext, deep.
+ */
+#include "probe.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define MS UINT64_C(1000000)
+
+static void *burn_a_while(void *unused)
+{
+    probe_burn(20 * MS);
+    return unused;
+}
+
+static void threads(void)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    probe_check(pthread_attr_setstacksize(&attributes, (size_t)sysconf(_SC_THREAD_STACK_MIN)) == 0,
+                "pthread_attr_setstacksize");
+    for (unsigned n = 0; n < 100 * probe_long(10); n++) {
+        pthread_t thread;
+        probe_check(pthread_create(&thread, &attributes, burn_a_while, NULL) == 0, "create");
+        pthread_join(thread, NULL);
+    }
+}
+
+static sigjmp_buf back;
+
+/* Recovers from a fault on an alternate stack, after some work there. */
+static void on_fault(int signo)
+{
+    probe_burn(2 * MS);
+    siglongjmp(back, signo);
+}
+
+static void altstack(void)
+{
+    /* room for two frames of this machine's registers: ours nests on the program's */
+    size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) * 3 + 4096;
+    stack_t stack = {.ss_sp = malloc(size), .ss_size = size};
+    struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK};
+    char *forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sigaltstack(&stack, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    for (volatile unsigned n = 0; n < 300 * probe_long(10); n++)
+        if (sigsetjmp(back, 1) == 0)
+            *forbidden = 1;
+    stack_t now;
+    sigaltstack(NULL, &now);
+    probe_check(now.ss_sp == stack.ss_sp && now.ss_size == size, "the alternate stack changed");
+}
+
+#define COROUTINES 10000
+#define COROUTINE_STACK 16384
+
+static ucontext_t scheduler, coroutines[COROUTINES];
+
+static void coroutine(void)
+{
+    for (;;) {
+        probe_burn(MS / 50);
+        free(malloc(100));
+        swapcontext(&coroutines[0], &scheduler);
+    }
+}
+
+static void ucontext(void)
+{
+    char *stacks = mmap(NULL, (size_t)COROUTINES * COROUTINE_STACK, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (unsigned n = 0; n < COROUTINES; n++) {
+        /* all switch out into the first one's record: it is made anew each time */
+        getcontext(&coroutines[n]);
+        coroutines[n].uc_stack.ss_sp = stacks + (size_t)n * COROUTINE_STACK;
+        coroutines[n].uc_stack.ss_size = COROUTINE_STACK;
+        makecontext(&coroutines[n], coroutine, 0);
+    }
+    for (volatile unsigned turn = 0; turn < 2 * probe_long(10); turn++)
+        for (unsigned n = 1; n < COROUTINES; n++) {
+            getcontext(&coroutines[0]);
+            ucontext_t fresh = coroutines[0];
+            fresh.uc_stack.ss_sp = stacks + (size_t)n * COROUTINE_STACK;
+            fresh.uc_stack.ss_size = COROUTINE_STACK;
+            makecontext(&fresh, coroutine, 0);
+            swapcontext(&scheduler, &fresh);
+        }
+}
+
+__attribute__((noipa)) unsigned recurse(unsigned depth)
+{
+    if (depth == 0) {
+        probe_burn(1000 * MS);
+        return 0;
+    }
+    return recurse(depth - 1) + 1;
+}
+
+/* LIBPROF_DEPTH=1024 in the environment: nothing is cut. */
+static void deep(void)
+{
+    recurse(300);
+    probe_check(probe_complete(LEDGER_KIND_CPU) > 0.99, "complete %f",
+                probe_complete(LEDGER_KIND_CPU));
+    probe_check(probe_count(LEDGER_KIND_CPU, "main", false) ==
+                    probe_count(LEDGER_KIND_CPU, "recurse", false),
+                "stacks without main");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } parts[] = {{"threads", threads}, {"altstack", altstack}, {"ucontext", ucontext}, {"deep", deep}};
+    probe_watchdog(240);
+    for (unsigned n = 0; n < sizeof parts / sizeof *parts; n++)
+        if (argc > 1 && strcmp(argv[1], parts[n].name) == 0)
+            parts[n].run();
+    uint64_t used = probe_rusage_ns(), seen = probe_value(LEDGER_KIND_CPU, NULL, false);
+    const struct ledger_view *view = probe_open();
+    printf("%lu of %lu ms seen, %lu samples lost, complete %.3f\n", seen / MS, used / MS,
+           ledger_view_stat(view, LEDGER_STAT_CPU_LOST), probe_complete(LEDGER_KIND_CPU));
+    probe_check(seen > used * 0.85, "%lu of %lu ns", seen, used);
+    return 0;
+}
