@@ -27,10 +27,20 @@ struct rows {
     size_t n, cap;
 };
 
+/* In place: a newline in a name would make the rest of it a line of its own, which no
+ * reader of the format understands; a tab would start a column. */
+static char *keep_on_line(char *text)
+{
+    for (char *at = text; at && *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = ' ';
+    return text;
+}
+
 static void add_row(struct rows *r, char *address, char *function, char *place)
 {
     r->list = mem_grow(r->list, r->n, &r->cap, sizeof(*r->list));
-    r->list[r->n++] = (struct row){address, function, place};
+    r->list[r->n++] = (struct row){address, keep_on_line(function), keep_on_line(place)};
 }
 
 static void add_location(struct rows *r, const struct profile_location *l, uint64_t entry)
