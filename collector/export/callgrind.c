@@ -16,6 +16,7 @@
 
 #include "export/export.h"
 #include "export/frames.h"
+#include "export/link_address.h"
 #include "export/strings.h"
 #include "profile/hash.h"
 #include "profile/mem.h"
@@ -130,13 +131,21 @@ static void disambiguate(struct callgrind *c)
     }
 }
 
+static void put_number(struct callgrind *c, const char *prefix, uint32_t number)
+{
+    writer_put(c->out, prefix);
+    writer_put_char(c->out, '(');
+    writer_put_uint(c->out, number);
+    writer_put_char(c->out, ')');
+}
+
 /* "prefix(ID) name" where the name is new, "prefix(ID)" after. */
 static void put_name(struct callgrind *c, const char *prefix, struct string_table *known,
                      const char *name)
 {
     size_t n = known->n;
     uint32_t number = string_table_index(known, *name ? name : "???");
-    writer_printf(c->out, "%s(%u)", prefix, number + 1);
+    put_number(c, prefix, number + 1);
     if (number == n) {
         writer_put_char(c->out, ' ');
         writer_put_line(c->out, known->list[number], 0, 0);
@@ -147,7 +156,7 @@ static void put_name(struct callgrind *c, const char *prefix, struct string_tabl
 static void put_function(struct callgrind *c, const char *prefix, uint32_t frame)
 {
     /* The root comes after the last frame. */
-    writer_printf(c->out, "%s(%u)", prefix, frame + 1);
+    put_number(c, prefix, frame + 1);
     if (!c->fn_known[frame]) {
         c->fn_known[frame] = 1;
         writer_put_char(c->out, ' ');
@@ -341,6 +350,7 @@ bool callgrind_write(struct writer *out, const struct profile *p,
     if (!export_check_positive(p, -1, "callgrind", err))
         return false;
     c.f = frames_new(p, FRAMES_BY_PLACE);
+    link_address_resolve(p, c.f);
     prepare(&c, options->type);
     for (size_t i = 0; i < p->n_samples; i++)
         add_sample(&c, i, &stack);

@@ -15,6 +15,7 @@ const struct export_format export_formats[] = {
     {"svg", ".svg", "a flame graph: one picture that zooms and searches", svg_write},
     {"html", ".html", "one page: flame graph, table, all sample types", html_write},
     {"json", ".json", "the flame tree, documented, for programs", json_write},
+    {"text", ".txt", "Go's text form, for people", text_write},
     {"pb", ".pb.gz", "pprof's own format", pb_write},
     {0},
 };

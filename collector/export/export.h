@@ -54,6 +54,6 @@ int64_t export_total(const struct profile *p, int type, bool base);
 char *export_title(const struct profile *p, const struct export_options *options);
 
 export_write_fn callgrind_write, chrome_write, firefox_write, folded_write, html_write, pb_write,
-    speedscope_write, svg_write;
+    speedscope_write, svg_write, text_write;
 
 #endif

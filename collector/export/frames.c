@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/link_address.h"
 #include "profile/hash.h"
 #include "profile/mem.h"
 
@@ -31,7 +30,6 @@ struct builder {
     struct frames *f;
     enum frames_identity identity;
     struct known_frame *known;
-    uint64_t *bias; /* by mapping id - 1 */
     size_t room;
 };
 
@@ -97,7 +95,7 @@ static void add_site(struct builder *b, const struct profile_location *l, size_t
     *site = (struct frame_site){
         .frame = find_frame(b, l, at ? at->function : NULL),
         .line = (uint32_t)number,
-        .address = l->address + (l->mapping ? b->bias[l->mapping->id - 1] : 0),
+        .address = l->address,
         .inlined = line + 1 < l->n_lines,
     };
     struct frame *frame = &b->f->list[site->frame];
@@ -114,9 +112,6 @@ struct frames *frames_new(const struct profile *p, enum frames_identity identity
     size_t n = 0;
     f->pool = mem_alloc(sizeof(struct obstack));
     obstack_init((struct obstack *)f->pool);
-    b.bias = mem_zero(p->n_mappings + 1, sizeof(*b.bias));
-    for (size_t i = 0; i < p->n_mappings; i++)
-        b.bias[i] = link_address_find_bias(p->mappings[i]);
     for (size_t i = 0; i < p->n_locations; i++)
         n += p->locations[i]->n_lines ? p->locations[i]->n_lines : 1;
     f->sites = mem_zero(n + 1, sizeof(*f->sites));
@@ -130,7 +125,6 @@ struct frames *frames_new(const struct profile *p, enum frames_identity identity
     }
     f->first[p->n_locations] = (uint32_t)f->n_sites;
     HASH_CLEAR(hh, b.known);
-    free(b.bias);
     return f;
 }
 

@@ -26,7 +26,7 @@ struct frame {
     const char *file;   /* source file, "" if unknown; of the first site if BY_NAME */
     const char *object; /* executable or library, "" if unknown */
     int64_t line;       /* where the function starts, else the lowest seen; 0: unknown */
-    uint64_t address;   /* link-time: the lowest one seen */
+    uint64_t address;   /* the lowest one seen */
     uint32_t mapping;   /* index + 1 of the first site's mapping, 0: none */
     bool named;         /* false: named after its object for want of a symbol */
 };
@@ -34,7 +34,7 @@ struct frame {
 struct frame_site {
     uint32_t frame;
     uint32_t line;    /* 0: unknown; larger ones than readers can take are 0 */
-    uint64_t address; /* link-time, see frames_link_address() */
+    uint64_t address; /* run-time, until link_address_resolve() */
     bool inlined;     /* into the next site of the same location */
 };
 

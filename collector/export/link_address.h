@@ -1,15 +1,21 @@
 /*
- * Run-time addresses to those in the file on disk: what disassemblers know.
+ * Run-time addresses to those in the files on disk: what disassemblers know.
  */
 #ifndef COLLECTOR_EXPORT_LINK_ADDRESS_H
 #define COLLECTOR_EXPORT_LINK_ADDRESS_H
 
-#include "profile/profile.h"
+#include "export/frames.h"
 
-/* What to add to a run-time address in the mapping. Read from the program headers
- * of the mapping's file if it is there with the right build id; else a position
- * independent file is taken to be linked so that addresses equal file offsets, and
- * a mapping in the low 4 GiB to be of a program linked to run where it is. */
-uint64_t link_address_find_bias(const struct profile_mapping *m);
+/*
+ * Turns the addresses of all sites from run-time to link-time ones. Those of callers,
+ * which lie in the last byte of a call, become the beginning of that call where the
+ * file's bytes tell it: an instruction a disassembly shows.
+ *
+ * The program headers of a mapping's file are asked if the file is there and has
+ * the right build id; else a position independent file is taken to be linked so that
+ * addresses equal file offsets, and a mapping in the low 4 GiB to be of a program
+ * linked to run where it is.
+ */
+void link_address_resolve(const struct profile *p, struct frames *f);
 
 #endif

@@ -347,6 +347,17 @@ class Pb(ExportCase):
         self.assertEqual(self.export("folded", again), self.export("folded", path))
 
 
+class Text(ExportCase):
+    def test_reads_back(self):
+        path, again = self.save(fixtures.odd_names()), os.path.join(self.dir, "again.txt")
+        self.export("text", "-o", again, path)
+        with open(again, "rb") as f:  # the bytes of names as they are
+            self.assertTrue(f.read().startswith(b"heap profile: "))
+        doc = json.loads(self.export("json", "-no-symbols", again))
+        n = len(fixtures.ODD_NAMES)
+        self.assertEqual(sum(doc["nodes"]["self"][1]), sum(100 + i for i in range(n)))
+
+
 class BadInput(ExportCase):
     def test_one_clear_line(self):
         path = self.save(fixtures.recursion())
@@ -370,7 +381,7 @@ class BadInput(ExportCase):
 class Speed(ExportCase):
     def test_50000_stacks(self):
         path = self.save(fixtures.large(50000))
-        formats = os.environ.get("EXPORT_FORMATS", "callgrind folded speedscope chrome firefox json svg html pb").split()
+        formats = os.environ.get("EXPORT_FORMATS", "callgrind folded speedscope chrome firefox json svg html text pb").split()
         for form in formats:
             start = time.monotonic()
             self.export(form, "-o", os.path.join(self.dir, "out"), path)
