@@ -51,6 +51,78 @@ static bool follows_call(struct memory *memory, uintptr_t address)
     return false;
 }
 
+#define SCAN_WORDS 64        /* of the stack that are looked at for a return address */
+#define FUNCTION_MAX 0x8000u /* libgmp's longest loop, unrolled, takes 5 KiB */
+
+/* Where a jump table entry (PLT) at `target` leads to; 0 if it isn't one. */
+static uintptr_t follow_plt(struct memory *memory, uintptr_t target)
+{
+    uint8_t code[16];
+    int32_t distance;
+    uintptr_t function;
+    unsigned at = 0;
+    if (!read_code(memory, target, code, sizeof code))
+        return 0;
+    if (memcmp(code, "\xf3\x0f\x1e\xfa", 4) == 0) /* endbr64 */
+        at = 4;
+    at += code[at] == 0xf2; /* bnd */
+    if (code[at] != 0xff || code[at + 1] != 0x25)
+        return 0;
+    memcpy(&distance, code + at + 2, sizeof distance);
+    return memory_read(memory, target + at + 6 + (uintptr_t)(intptr_t)distance, &function)
+               ? function
+               : 0;
+}
+
+/* Where the direct call that ends at `ra` leads to; 0 if there is none. */
+static uintptr_t call_target(struct memory *memory, uintptr_t ra)
+{
+    uint8_t code[CODE_WINDOW];
+    int32_t distance;
+    uintptr_t target;
+    if (!read_code(memory, ra - CODE_WINDOW, code, sizeof code))
+        return 0;
+    memcpy(&distance, code + CODE_WINDOW - sizeof distance, sizeof distance);
+    target = ra + (uintptr_t)(intptr_t)distance;
+    if (code[CODE_WINDOW - 5] == 0xe8)
+        return target;
+    if (code[CODE_WINDOW - 6] == 0xff && code[CODE_WINDOW - 5] == 0x15) /* call *slot(%rip) */
+        return memory_read(memory, target, &target) ? target : 0;
+    return 0;
+}
+
+/* Does a call to `target` arrive in the function that pc lies in: not far below
+ * it, in its module, and without tables as it is? */
+static bool arrives(uintptr_t target, uintptr_t pc, unsigned module)
+{
+    return target != 0 && target <= pc && pc - target < FUNCTION_MAX &&
+           module_find(target) == module && !step_has_tables(target);
+}
+
+/* Assembly that pushes and calls, but has no tables (libgmp, video codecs): looks
+ * up the stack for the return address of a call that arrives here. A stale one
+ * of another function is told by where its call leads. */
+static bool step_scan(struct arch_regs *regs, struct memory *memory, unsigned module)
+{
+    uintptr_t sp = regs->r[ARCH_SP], pc = regs->r[ARCH_PC], word;
+    for (uintptr_t at = sp; at < sp + SCAN_WORDS * 8 && memory_read(memory, at, &word); at += 8) {
+        if (word >> 47 != 0 || word < 0x10000 || word - sp < 0x100000 || !module_find(word - 1))
+            continue;
+        uintptr_t target = call_target(memory, word), first;
+        if (!arrives(target, pc, module))
+            target = target ? follow_plt(memory, target) : 0;
+        if (!arrives(target, pc, module))
+            continue;
+        /* Did the function begin with push %rbp? Then it's under the return address. */
+        if (at > sp && memory_read(memory, target, &first) && (uint8_t)first == 0x55)
+            memory_read(memory, at - 8, &regs->r[ARCH_FP]);
+        regs->r[ARCH_PC] = word;
+        regs->r[ARCH_SP] = at + 8;
+        return true;
+    }
+    return false;
+}
+
 /* A leaf that was interrupted before it made its frame, or makes none: is the
  * return address on top of the stack, or under the frame pointer just pushed? */
 static bool step_leaf(struct arch_regs *regs, struct memory *memory)
@@ -73,6 +145,11 @@ static bool step_leaf(struct arch_regs *regs, struct memory *memory)
     return false;
 }
 #else
+static bool step_scan(struct arch_regs *regs, struct memory *memory, unsigned module)
+{
+    return false; /* calls leave no trace on the stack here */
+}
+
 /* The link register holds the return address until a frame record is made;
  * then the record's copy is the same, unless calls were made since. */
 static bool step_leaf(struct arch_regs *regs, struct memory *memory)
@@ -95,6 +172,10 @@ enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *
         return WALK_ON;
     bool leaf = *exact;
     *exact = false;
+    if (module != 0 && !module_entry_get(module)->is_loader && step_scan(regs, memory, module)) {
+        memory_adopt(memory, regs->r[ARCH_SP]);
+        return WALK_ON;
+    }
     if (leaf && step_leaf(regs, memory))
         return WALK_ON;
     /* The ABI asks for a zero in the outermost frame, the kernel starts the loader

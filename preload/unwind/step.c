@@ -99,6 +99,14 @@ __attribute__((noinline, cold)) static uint64_t find_rule(uintptr_t pc, bool by_
     return request.rule;
 }
 
+bool step_has_tables(uintptr_t pc)
+{
+    uint64_t rule = cache_find(pc);
+    if (rule == RULE_NONE || !rule_is_current(rule))
+        rule = find_rule(pc, false);
+    return (rule & RULE_PLAIN) || rule_special(rule) != RULE_NO_CFI;
+}
+
 struct apply_request {
     struct arch_regs *regs;
     bool *exact;
@@ -174,17 +182,24 @@ static enum walk_status apply(const struct reading *reading, void *data)
     return regs->r[ARCH_PC] == 0 ? WALK_COMPLETE : WALK_ON;
 }
 
-/* One step with every register. */
-__attribute__((noinline, cold)) static enum walk_status
-step_full(struct arch_regs *regs, bool *exact, struct memory *memory)
+/* A step by the tables with every register. false: no table covers the PC. */
+__attribute__((noinline, cold)) static bool step_by_tables(const struct module_entry *entry,
+                                                           uintptr_t pc,
+                                                           struct apply_request *request,
+                                                           enum walk_status *status)
 {
     struct reading reading;
+    return entry && read_tables(entry, pc, &reading, apply, request, status) == TABLES_ROW;
+}
+
+/* One step with every register. */
+static enum walk_status step_full(struct arch_regs *regs, bool *exact, struct memory *memory)
+{
     uintptr_t pc = regs->r[ARCH_PC] - (*exact ? 0 : 1);
     struct apply_request request = {regs, exact, memory};
     unsigned module = module_find(pc);
-    const struct module_entry *entry = module_entry_get(module);
     enum walk_status status = WALK_BROKEN;
-    if (entry && read_tables(entry, pc, &reading, apply, &request, &status) == TABLES_ROW)
+    if (step_by_tables(module_entry_get(module), pc, &request, &status))
         return status;
     return guess_step(regs, exact, memory, module);
 }

@@ -45,6 +45,9 @@ enum walk_status step_any(struct walk *walk, uint64_t rule, unsigned *module);
 enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *memory,
                             unsigned module);
 
+/* Do tables cover this PC? (By the cache, or by reading them.) */
+bool step_has_tables(uintptr_t pc);
+
 /* If the PC is the kernel's signal trampoline: to the registers that the signal
  * interrupted, exact. */
 bool guess_signal_step(struct arch_regs *regs, bool *exact, struct memory *memory);

@@ -267,6 +267,33 @@ static void test_generated_code(void **state)
 }
 #endif
 
+#if defined(__x86_64__)
+/* Assembly without tables that pushes, uses rbp for something else, and calls. */
+long bare_assembly(void (*callback)(void));
+__asm__(".text\n"
+        ".type bare_assembly, @function\n"
+        "bare_assembly:\n"
+        "push %rbp\n"
+        "push %rbx\n"
+        "sub $40, %rsp\n"
+        "xor %ebp, %ebp\n"
+        "call *%rdi\n"
+        "mov $7, %eax\n"
+        "add $40, %rsp\n"
+        "pop %rbx\n"
+        "pop %rbp\n"
+        "ret\n"
+        ".size bare_assembly, . - bare_assembly\n");
+
+static void test_assembly_without_tables(void **state)
+{
+    assert_int_equal(bare_assembly(called_by_jit), 7);
+    assert_int_equal(jit_end, UNWIND_COMPLETE);
+    assert_true(UNWIND_ADDRESS(jit_frames[1]) - (uintptr_t)bare_assembly < 32);
+    assert_true(UNWIND_ADDRESS(jit_frames[2]) - (uintptr_t)test_assembly_without_tables < 512);
+}
+#endif
+
 /* What a walk takes of a handler's stack, everything cold: the budget is 4 KiB. */
 static ucontext_t budget_context, budget_return, budget_subject;
 static uintptr_t budget_top;
@@ -314,6 +341,10 @@ static void test_stack_budget(void **state)
 {
     signal(SIGUSR2, on_budget_signal);
     raise_realigned();
+#if defined(__x86_64__)
+    bare_assembly(raise_realigned);
+    __asm__ volatile("" ::: "memory"); /* no tail call: it's found by its return address */
+#endif
 }
 
 __attribute__((noinline, optimize("no-omit-frame-pointer"))) static unsigned
@@ -387,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_coroutine),
 #if defined(__x86_64__)
         cmocka_unit_test(test_generated_code),
+        cmocka_unit_test(test_assembly_without_tables),
 #endif
         cmocka_unit_test(test_stack_budget),
         cmocka_unit_test(test_frame_pointers),
