@@ -1,6 +1,6 @@
 #include "serve/command.h"
 
-#include "profile/mem.h"
+#include "runtime/handover.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -19,13 +19,19 @@ static int64_t monotonic_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* The dump signal, to the process the pidfd stands for and to no other. */
-static bool send_signal(struct process *process, struct profile_error *err)
+/* The dump signal, to the process the pidfd stands for and to no other. command:
+ * with the mark that asks for the ledger's command word to be answered. */
+static bool send_signal(struct process *process, bool command, struct profile_error *err)
 {
+    siginfo_t info = {.si_signo = process->dump_signal, .si_code = SI_QUEUE};
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = HANDOVER_COMMAND;
     if (!process->dump_signal)
         return profile_fail(err, "process %s has no dump signal (LIBPROF_SIGNAL=none)",
                             process_id(process));
-    if (syscall(SYS_pidfd_send_signal, process->pidfd, process->dump_signal, NULL, 0) < 0)
+    if (syscall(SYS_pidfd_send_signal, process->pidfd, process->dump_signal, command ? &info : NULL,
+                0) < 0)
         return profile_fail(err, "process %s can't be signalled: %s", process_id(process),
                             strerror(errno));
     return true;
@@ -58,7 +64,8 @@ bool command_threads(struct process *process, struct profile_error *err)
     struct ledger_header *header = process->control;
     uint32_t done = atomic_load(&header->command_done);
     atomic_fetch_add(&header->command, 1);
-    bool good = send_signal(process, err) && wait_word(process, &header->command_done, done, err);
+    bool good =
+        send_signal(process, true, err) && wait_word(process, &header->command_done, done, err);
     pthread_mutex_unlock(&process->command_lock);
     return good;
 }
@@ -70,7 +77,7 @@ bool command_dump(struct collector *collector, struct process *process, struct p
     pthread_mutex_lock(&collector->registry.lock);
     before = now = process->last_sequence;
     pthread_mutex_unlock(&collector->registry.lock);
-    bool good = send_signal(process, err);
+    bool good = send_signal(process, false, err);
     int64_t until = monotonic_ns() + PATIENCE_NS;
     while (good && now == before) {
         struct timespec pause = {0, 20000000};

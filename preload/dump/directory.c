@@ -111,8 +111,8 @@ static long make_path(char *path)
     }
 }
 
-static void file_name(const struct directory *directory, uint32_t sequence,
-                      enum dump_profile profile, char *name)
+void directory_file_name(const struct directory *directory, uint32_t sequence,
+                         enum dump_profile profile, char *name)
 {
     struct text text;
 
@@ -126,7 +126,7 @@ static bool sequence_used(const struct directory *directory, uint32_t sequence)
     char name[DIRECTORY_NAME_MAX];
 
     for (int profile = 0; profile < DUMP_PROFILES; profile++) {
-        file_name(directory, sequence, (enum dump_profile)profile, name);
+        directory_file_name(directory, sequence, (enum dump_profile)profile, name);
         if (sys_call3(SYS_faccessat, directory->fd, name, 0 /* F_OK */) == 0)
             return true;
     }
@@ -156,15 +156,21 @@ static long claim_sequence(struct directory *directory, _Atomic(uint32_t) *seque
     }
 }
 
-long directory_open(struct directory *directory, const char *pattern,
-                    const struct ledger_view *view, _Atomic(uint32_t) *sequence)
+void directory_identify(struct directory *directory, const struct ledger_view *view)
 {
     struct text text;
-    long result;
 
     directory->pid = view->header->pid;
     text_init(&text, directory->program, sizeof directory->program);
     program_name(view, &text);
+}
+
+long directory_open(struct directory *directory, const char *pattern,
+                    const struct ledger_view *view, _Atomic(uint32_t) *sequence)
+{
+    long result;
+
+    directory_identify(directory, view);
     expand(directory, pattern);
     result = open_high(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0);
     if (result == -ENOENT) {
@@ -214,7 +220,7 @@ long directory_file_open(struct directory *directory, struct directory_file *fil
     long fd;
 
     file->sink = (struct sink){.write = file_write};
-    file_name(directory, directory->sequence, profile, file->name);
+    directory_file_name(directory, directory->sequence, profile, file->name);
     text_init(&text, file->temporary, sizeof file->temporary);
     text_format(&text, ".%s.tmp", file->name);
     fd = open_high(directory->fd, file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
@@ -248,7 +254,7 @@ static void remove_oldest(struct directory *directory)
     for (int profile = 0; profile < DUMP_PROFILES; profile++) {
         if (!(*written & 1u << profile))
             continue;
-        file_name(directory, rotation.oldest, (enum dump_profile)profile, name);
+        directory_file_name(directory, rotation.oldest, (enum dump_profile)profile, name);
         sys_call3(SYS_unlinkat, directory->fd, name, 0);
         rotation.files--;
     }

@@ -33,6 +33,13 @@ struct directory_file {
     char temporary[DIRECTORY_NAME_MAX], name[DIRECTORY_NAME_MAX];
 };
 
+/* Whose files they are: fills in pid and program, all that directory_file_name needs. */
+void directory_identify(struct directory *directory, const struct ledger_view *view);
+
+/* EXE.PID.SEQ.PROFILE.pb.gz; name has DIRECTORY_NAME_MAX bytes. */
+void directory_file_name(const struct directory *directory, uint32_t sequence,
+                         enum dump_profile profile, char *name);
+
 /*
  * Opens the directory of LIBPROF_DIR's pattern, makes it (and its parents) if it
  * is missing, and claims a sequence number from *sequence on, which it leaves at

@@ -4,11 +4,13 @@
 #include "dump/directory.h"
 #include "dump/encode.h"
 #include "dump/memory.h"
+#include "dump/report.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
+#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -22,6 +24,7 @@ enum phase { IDLE, RUNNING, AGAIN }; /* AGAIN: running, and one more asked for *
 static _Atomic(uint64_t) state;
 static struct bare dumper;           /* owner: who moved state from IDLE to RUNNING */
 static enum dump_reason next_reason; /* the same */
+static atomic_bool dump_again;       /* what was asked for meanwhile is a dump */
 static atomic_bool last_succeeded;
 static struct bare sleeper;
 static _Atomic(uint32_t) sleeper_pid;
@@ -133,6 +136,8 @@ static bool write_all(enum dump_reason reason)
     chosen = choose(reason, &view);
     if (!chosen)
         return true;
+    if (report_dump(&request, reason, chosen, thread_walk))
+        return true;
     error = directory_open(&directory, config.dir, &view, &ledger->sequence);
     if (error < 0) {
         complain(directory.path, "", NULL, error);
@@ -157,8 +162,26 @@ static bool write_all(enum dump_reason reason)
     return written == chosen;
 }
 
+/* A command of the collector's: a new number in ledger->command. */
+static void answer_command(void)
+{
+    uint32_t command = atomic_load(&ledger->command);
+
+    if (command == atomic_load(&ledger->command_done))
+        return;
+    if (thread_walk)
+        thread_walk();
+    atomic_store(&ledger->command_done, command);
+    /* not FUTEX_PRIVATE: who waits is another process */
+    sys_call3(SYS_futex, &ledger->command_done, FUTEX_WAKE, INT32_MAX);
+}
+
 static void run_one(void)
 {
+    answer_command();
+    if (next_reason == DUMP_REASON_COMMAND)
+        return;
+
     bool good = write_all(next_reason);
 
     ledger_count(good ? LEDGER_STAT_DUMPS : LEDGER_STAT_DUMPS_FAILED, 1);
@@ -173,7 +196,7 @@ static bool finished(uint32_t pid)
     if (atomic_compare_exchange_strong(&state, &expected, state_of(pid, IDLE)))
         return true;
     atomic_store(&state, state_of(pid, RUNNING));
-    next_reason = DUMP_REASON_SIGNAL;
+    next_reason = atomic_exchange(&dump_again, false) ? DUMP_REASON_SIGNAL : DUMP_REASON_COMMAND;
     return false;
 }
 
@@ -213,6 +236,7 @@ static bool claim(uint32_t pid, bool again)
 static bool start(enum dump_reason reason)
 {
     next_reason = reason;
+    atomic_store(&dump_again, false);
     return bare_wait(&dumper, WAIT_LONGEST_NS) && bare_start(&dumper, dumper_main, NULL) == 0;
 }
 
@@ -226,6 +250,8 @@ void dump_request(enum dump_reason reason)
     pid = (uint32_t)sys_getpid();
     /* a handler that ran between the claim and the start would wait for ever */
     mask = signals_block_all();
+    if (reason != DUMP_REASON_COMMAND)
+        atomic_store(&dump_again, true);
     if (claim(pid, true) && !start(reason)) {
         atomic_store(&state, state_of(pid, IDLE));
         ledger_count(LEDGER_STAT_DUMPS_FAILED, 1);

@@ -21,6 +21,7 @@ enum dump_reason {
     DUMP_REASON_EXEC,     /* about to become another program */
     DUMP_REASON_FATAL,    /* about to die by SIGTERM, SIGINT or SIGHUP */
     DUMP_REASON_SANDBOX,  /* about to install a seccomp filter: the last chance */
+    DUMP_REASON_COMMAND,  /* no dump: the collector asks for the threads' stacks */
 };
 
 /* Starts a dump and returns. */

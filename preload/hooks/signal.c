@@ -10,6 +10,7 @@
 #include "dump/dump.h"
 #include "hooks/export.h"
 #include "runtime/config.h"
+#include "runtime/handover.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
@@ -132,9 +133,16 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
     return sigismember(&before, signo) ? SIG_HOLD : old;
 }
 
-/* LIBPROF_SIGNAL: a dump, and then whatever the program does on that signal. */
+/* LIBPROF_SIGNAL: a dump, and then whatever the program does on that signal. One
+ * that the collector queued with its mark is no business of the program's. */
 static bool on_dump_signal(int signo, siginfo_t *info, void *context)
 {
+    if (info->si_code == SI_QUEUE && info->si_value.sival_int == HANDOVER_COMMAND) {
+        if (!in_vfork_child() && dump_owns_ledger())
+            dump_request(DUMP_REASON_COMMAND);
+        eintr_note(context);
+        return true;
+    }
     /* a process that recorded nothing gets its (empty) profiles too: asked for */
     if (!dump_forbidden() && !in_vfork_child() && recorder_active() && recorder_ledger())
         dump_request(DUMP_REASON_SIGNAL);

@@ -28,6 +28,10 @@
 #define HANDOVER_MAGIC 0x48465250u /* "PRFH" */
 #define HANDOVER_VERSION 1
 
+/* The value that comes with the dump signal (SI_QUEUE) when the collector asks for
+ * what stands in ledger->command, rather than somebody for a dump. */
+#define HANDOVER_COMMAND 0x50524643 /* "PRFC" */
+
 enum handover_type {
     HANDOVER_HELLO = 1, /* struct handover_hello, then the program's path without NUL */
     HANDOVER_DUMP = 2,  /* struct handover_dump */
@@ -86,8 +90,8 @@ bool handover_dump(uint32_t sequence, enum handover_reason reason);
 
 /*
  * A connection for dumps in full, after its HELLO: a descriptor (O_CLOEXEC), or
- * -errno. The caller closes it. Sends wait up to two seconds in all for a slow
- * collector: dump context only.
+ * -errno. The caller closes it. Each send waits up to two seconds for a slow
+ * collector, and the first that waits in vain is the last: dump context only.
  */
 int handover_open(const char *exe);
 
