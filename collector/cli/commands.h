@@ -14,6 +14,7 @@ extern const struct command cmd_merge;
 extern const struct command cmd_peek;
 extern const struct command cmd_raw;
 extern const struct command cmd_stats;
+extern const struct command cmd_run;
 extern const struct command cmd_serve;
 extern const struct command cmd_symbolize;
 extern const struct command cmd_tags;

@@ -1,0 +1,214 @@
+/* prof run: a program and its children under a collector of their own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/run_check.h"
+#include "cli/run_summary.h"
+#include "profile/mem.h"
+#include "serve/collector.h"
+#include "serve/http.h"
+#include "serve/pprof.h"
+
+/* Signals that are meant for the program: passed on to it. Those of the terminal
+ * (Ctrl-C, Ctrl-\) it gets from the terminal itself; we only have to survive them. */
+static const int passed[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
+static const int survived[] = {SIGINT, SIGQUIT};
+
+static volatile sig_atomic_t child_pid;
+
+static void pass_on(int signo)
+{
+    int saved = errno;
+    if (child_pid > 0)
+        kill(child_pid, signo);
+    errno = saved;
+}
+
+static void ignore(int signo)
+{
+    (void)signo;
+}
+
+static void set_handlers(void)
+{
+    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        sigaction(passed[i], &action, NULL);
+    action.sa_handler = ignore; /* not SIG_IGN, which exec would hand down */
+    for (size_t i = 0; i < sizeof survived / sizeof *survived; i++)
+        sigaction(survived[i], &action, NULL);
+}
+
+static void set_default(const char *name, const char *value)
+{
+    if (value)
+        setenv(name, value, 1);
+}
+
+/* Before what is preloaded already: of two allocators the program's stays in force. */
+static void set_environment(const struct cli_options *o, const char *library,
+                            const char *socket_path)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    char *value = preload && *preload ? mem_printf("%s:%s", library, preload) : mem_strdup(library);
+    setenv("LD_PRELOAD", value, 1);
+    setenv("LIBPROF_SOCKET", socket_path, 1);
+    set_default("LIBPROF_DIR", o->dir);
+    set_default("LIBPROF_CPU_HZ", o->hz);
+    if (o->exact)
+        setenv("LIBPROF_HEAP_RATE", "1", 1);
+    free(value);
+}
+
+/* The child execs; errno comes back through a pipe when it can't. */
+static pid_t start_program(const struct cli_options *o, const char *library,
+                           const char *socket_path, const sigset_t *mask, int *error)
+{
+    int report[2];
+    *error = 0;
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        set_environment(o, library, socket_path);
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        execvp(o->arguments[0], o->arguments);
+        int why = errno;
+        if (write(report[1], &why, sizeof why) < 0)
+            _exit(126);
+        _exit(127);
+    }
+    close(report[1]);
+    if (pid > 0 && read(report[0], error, sizeof *error) == sizeof *error)
+        waitpid(pid, NULL, 0);
+    close(report[0]);
+    return pid;
+}
+
+/* Ends as the program did: by its signal, or with its status. */
+static int end_as(int status)
+{
+    if (!WIFSIGNALED(status))
+        return WEXITSTATUS(status);
+    int signo = WTERMSIG(status);
+    struct rlimit no_core = {0, 0}; /* the program's own core is the one of interest */
+    setrlimit(RLIMIT_CORE, &no_core);
+    signal(signo, SIG_DFL);
+    sigset_t just;
+    sigemptyset(&just);
+    sigaddset(&just, signo);
+    sigprocmask(SIG_UNBLOCK, &just, NULL);
+    fflush(NULL);
+    kill(getpid(), signo);
+    return 128 + signo;
+}
+
+static int wait_program(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+struct session {
+    struct collector collector;
+    struct http *http;
+    char folder[64], socket_path[96];
+};
+
+static bool open_session(struct session *session, const struct cli_options *o,
+                         struct profile_error *err)
+{
+    static const struct route *const tables[] = {pprof_routes, discovery_routes, NULL};
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    memset(session, 0, sizeof *session);
+    snprintf(session->folder, sizeof session->folder, "%s/prof-XXXXXX",
+             runtime && strlen(runtime) < 40 && access(runtime, W_OK) == 0 ? runtime : "/tmp");
+    if (!mkdtemp(session->folder))
+        return profile_fail(err, "no folder for the socket: %s: %s", session->folder,
+                            strerror(errno));
+    snprintf(session->socket_path, sizeof session->socket_path, "%s/socket", session->folder);
+    struct collector_options options = {
+        .socket = session->socket_path,
+        .dir = o->output ? o->output : "libprof.out",
+        .quiet = o->quiet,
+    };
+    bool good = collector_start(&session->collector, &options, err);
+    if (good && o->http) {
+        struct http_options http = {.address = o->http, .tables = tables};
+        session->http = http_start(&session->collector, &http, err);
+        if (session->http && !o->quiet)
+            fprintf(stderr, "prof: serving http://%s/\n", http_address(session->http));
+        good = session->http != NULL;
+        if (!good)
+            collector_stop(&session->collector, false);
+    }
+    if (!good)
+        rmdir(session->folder);
+    return good;
+}
+
+static int run_run(struct cli_options *o)
+{
+    struct session session;
+    struct profile_error err;
+    sigset_t mask;
+    int error;
+    if (!o->n_arguments) {
+        fprintf(stderr, "prof run: which program? prof run [OPTIONS] -- PROGRAM ARGUMENTS\n");
+        return 2;
+    }
+    char *library = run_find_library(&err);
+    if (!library || !run_check_program(o->arguments[0], &err))
+        return cli_fail(o->arguments[0], err.text) * 126;
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    if (!open_session(&session, o, &err))
+        return cli_fail("run", err.text);
+    set_handlers();
+    pid_t pid = start_program(o, library, session.socket_path, &mask, &error);
+    child_pid = pid;
+    int status = 0;
+    if (pid < 0 || error)
+        cli_fail(o->arguments[0], strerror(error ? error : errno));
+    else
+        status = wait_program(pid);
+    child_pid = 0;
+    atomic_store(&session.collector.stopping, true);
+    http_stop(session.http);
+    collector_stop(&session.collector, true);
+    rmdir(session.folder);
+    if (!error && pid > 0)
+        run_summary(&session.collector, pid, status, o->quiet);
+    collector_free(&session.collector);
+    free(library);
+    if (pid < 0 || error)
+        return error == ENOENT ? 127 : 126; /* as shells say it */
+    return end_as(status);
+}
+
+const struct command cmd_run = {
+    .name = "run",
+    .usage = "[OPTIONS] [--] PROGRAM [ARGUMENTS]",
+    .summary = "run a program and profile it and its children",
+    .help = "Runs the program with libprof.so in it, collects from every process of its tree,\n"
+            "writes their profiles to -o DIR (libprof.out) as each ends, however it ends, and\n"
+            "prints a summary. Exits as the program did.\n"
+            "\n"
+            "Examples:\n"
+            "  prof run ./app --its-option; prof top libprof.out\n"
+            "  prof run --http :6060 ./server\n"
+            "  prof run --exact -o leaks -- ./test-suite\n",
+    .run = run_run,
+    .options = "http exact hz output quiet",
+    .takes_command = true,
+};

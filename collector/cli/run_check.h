@@ -1,0 +1,17 @@
+/* Before prof run: can this program be profiled, and by which libprof.so? */
+#ifndef COLLECTOR_CLI_RUN_CHECK_H
+#define COLLECTOR_CLI_RUN_CHECK_H
+
+#include "profile/profile.h"
+
+/* libprof.so: $LIBPROF_SO, beside this program's build tree, beside the installed
+ * one, or in the library folder it was built for. malloc'ed; NULL with *err. */
+char *run_find_library(struct profile_error *err);
+
+/* Looks the program up as a shell would and reads its headers. False with *err, one
+ * line, when the loader would ignore LD_PRELOAD or can't load libprof.so: static,
+ * setuid, file capabilities, another libc, another word size or machine, or a script
+ * whose interpreter is one of these. What can't be found or read is left to exec. */
+bool run_check_program(const char *name, struct profile_error *err);
+
+#endif

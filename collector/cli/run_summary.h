@@ -1,0 +1,11 @@
+/* What prof run says at the end. */
+#ifndef COLLECTOR_CLI_RUN_SUMMARY_H
+#define COLLECTOR_CLI_RUN_SUMMARY_H
+
+#include "serve/collector.h"
+
+/* A table of the processes on stderr: the ones with the most samples first, twenty
+ * at most. pid, status: the program itself and how it ended. */
+void run_summary(struct collector *collector, pid_t pid, int status, bool quiet);
+
+#endif
