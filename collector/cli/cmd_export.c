@@ -35,11 +35,19 @@ static int write_profile(struct cli_options *o, const struct export_format *form
     return status;
 }
 
+static int list_formats(void)
+{
+    puts("prof export --to FORMAT [-o OUT] FILE...; there are:");
+    for (const struct export_format *f = export_formats; f->name; f++)
+        printf("  %-12s%s\n", f->name, f->purpose);
+    return 0;
+}
+
 static int run_export(struct cli_options *o)
 {
     struct profile_error err;
     if (!o->to)
-        return no_format();
+        return o->n_arguments ? no_format() : list_formats();
     const struct export_format *format = export_find_format(o->to, &err);
     if (!format) {
         fprintf(stderr, "prof export: %s\n", err.text);
@@ -60,11 +68,13 @@ const struct command cmd_export = {
     .usage = "--to FORMAT [-o OUT] FILE...",
     .summary = "write the profile for another tool: KCachegrind, flame graphs, browsers",
     .help = "Writes the profiles, added up and with names, in the format of another tool.\n"
-            "Without --to it lists the formats there are.\n"
+            "`prof export` alone lists the formats there are.\n"
             "\n"
             "Examples:\n"
             "  prof export --to callgrind -o callgrind.out.app app.4242.0001.cpu.pb.gz\n"
-            "  prof export --to folded app.4242.0001.cpu.pb.gz | flamegraph.pl > app.svg\n",
+            "  prof export --to folded app.4242.0001.cpu.pb.gz | flamegraph.pl > app.svg\n"
+            "  prof export --to html -o app.html libprof.out\n"
+            "  prof export --to svg -diff_base before.pb.gz -o change.svg after.pb.gz\n",
     .run = run_export,
     .options = "to title sample_index output " FILTER_OPTIONS LOAD_OPTIONS,
 };

@@ -7,16 +7,16 @@
 #include "profile/mem.h"
 
 const struct export_format export_formats[] = {
-    {"callgrind", "", "call tree, lines and assembly in KCachegrind", callgrind_write},
-    {"folded", ".folded", "a line for each stack, for flamegraph.pl", folded_write},
-    {"speedscope", ".speedscope.json", "every sample type, for speedscope", speedscope_write},
-    {"chrome", ".trace.json", "trace events, for Perfetto and chrome://tracing", chrome_write},
-    {"firefox", ".firefox.json", "for the Firefox Profiler", firefox_write},
-    {"svg", ".svg", "a flame graph: one picture that zooms and searches", svg_write},
-    {"html", ".html", "one page: flame graph, table, all sample types", html_write},
-    {"json", ".json", "the flame tree, documented, for programs", json_write},
-    {"text", ".txt", "Go's text form, for people", text_write},
-    {"pb", ".pb.gz", "pprof's own format", pb_write},
+    {"callgrind", "call tree, lines and assembly in KCachegrind", callgrind_write},
+    {"folded", "a line for each stack, for flamegraph.pl", folded_write},
+    {"speedscope", "every sample type, for speedscope", speedscope_write},
+    {"chrome", "trace events, for Perfetto and chrome://tracing", chrome_write},
+    {"firefox", "for the Firefox Profiler", firefox_write},
+    {"svg", "a flame graph: one picture that zooms and searches", svg_write},
+    {"html", "one page: flame graph, table, all sample types", html_write},
+    {"json", "the flame tree, documented, for programs", json_write},
+    {"text", "Go's text form, for people", text_write},
+    {"pb", "pprof's own format", pb_write},
     {0},
 };
 

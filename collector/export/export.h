@@ -24,9 +24,8 @@ typedef bool export_write_fn(struct writer *out, const struct profile *p,
                              const struct export_options *options, struct profile_error *err);
 
 struct export_format {
-    const char *name;      /* for --to */
-    const char *extension; /* of the file, with its dot; "" for callgrind.out.* */
-    const char *purpose;   /* a few words for the help text */
+    const char *name;    /* for --to */
+    const char *purpose; /* a few words for people */
     export_write_fn *write;
 };
 

@@ -359,6 +359,13 @@ class Text(ExportCase):
 
 
 class BadInput(ExportCase):
+    def test_formats_are_listed(self):
+        done = subprocess.run([TOOL, "export"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual([line.split()[0] for line in done.stdout.splitlines()[1:]],
+                         ["callgrind", "folded", "speedscope", "chrome", "firefox", "svg", "html",
+                          "json", "text", "pb"])
+
     def test_one_clear_line(self):
         path = self.save(fixtures.recursion())
         heap = self.save(fixtures.odd_names(), "heap")
