@@ -15,8 +15,10 @@
 #include "runtime/log.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
+#include "runtime/sys.h"
 #include "sample/recorder.h"
 
+#include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -54,6 +56,31 @@ static void after_filter(bool concerned, long result)
         seal(false);
 }
 
+/* seccomp(2) through syscall(2), and any call before the real one is known. */
+static __attribute__((noinline, cold)) long rare_call(long number, long operation, long flags,
+                                                      long filter, long d, long e, long f)
+{
+    if (!real.syscall)
+        recorder_active();
+    if (!real.syscall) { /* dlsym is at work below us: jemalloc's start asks the kernel */
+        long result = sys_call6(number, operation, flags, filter, d, e, f);
+        if (result < 0 && result >= -4095) {
+            errno = (int)-result;
+            return -1;
+        }
+        return result;
+    }
+    if ((int)number != SYS_seccomp)
+        return real.syscall(number, operation, flags, filter, d, e, f);
+    bool installs =
+        operation == SECCOMP_SET_MODE_STRICT || (operation == SECCOMP_SET_MODE_FILTER && filter);
+    bool concerned = installs && before_filter();
+    long result = real.syscall(SYS_seccomp, operation, flags, filter, 0, 0, 0);
+
+    after_filter(concerned, result);
+    return result;
+}
+
 /* Every argument is a register's worth (prctl(2): all are unsigned long). */
 EXPORT int prctl(int option, ...)
 {
@@ -70,24 +97,10 @@ EXPORT int prctl(int option, ...)
         recorder_active();
     if (option == PR_SET_SECCOMP && (arguments[0] == SECCOMP_MODE_STRICT || arguments[1]))
         concerned = before_filter();
+    if (!real.prctl)
+        return (int)rare_call(SYS_prctl, option, (long)arguments[0], (long)arguments[1],
+                              (long)arguments[2], (long)arguments[3], 0);
     result = real.prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
-    after_filter(concerned, result);
-    return result;
-}
-
-/* seccomp(2) through syscall(2), and any call before the real one is known. */
-static __attribute__((noinline, cold)) long rare_call(long number, long operation, long flags,
-                                                      long filter, long d, long e, long f)
-{
-    if (!real.syscall)
-        recorder_active();
-    if ((int)number != SYS_seccomp)
-        return real.syscall(number, operation, flags, filter, d, e, f);
-    bool installs =
-        operation == SECCOMP_SET_MODE_STRICT || (operation == SECCOMP_SET_MODE_FILTER && filter);
-    bool concerned = installs && before_filter();
-    long result = real.syscall(SYS_seccomp, operation, flags, filter, 0, 0, 0);
-
     after_filter(concerned, result);
     return result;
 }

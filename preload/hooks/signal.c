@@ -71,7 +71,11 @@ static sighandler_t set_sysv(int signo, sighandler_t handler)
 
 EXPORT int sigaction(int signo, const struct sigaction *action, struct sigaction *old)
 {
-    return ours(signo) ? act(signo, action, old) : real.sigaction(signo, action, old);
+    if (ours(signo))
+        return act(signo, action, old);
+    /* not resolved yet: dlsym is at work below us */
+    return real.sigaction ? real.sigaction(signo, action, old)
+                          : signals_real_action(signo, action, old);
 }
 
 EXPORT sighandler_t signal(int signo, sighandler_t handler)

@@ -206,6 +206,11 @@ int signals_action(int signo, const struct sigaction *action, struct sigaction *
     return result;
 }
 
+int signals_real_action(int signo, const struct sigaction *action, struct sigaction *old)
+{
+    return __sigaction(signo, action, old);
+}
+
 int signals_apply_only(int signo, const struct sigaction *action, struct sigaction *old)
 {
     struct sigaction wanted;

@@ -46,6 +46,9 @@ bool signals_owned(int signo);
 int signals_action(int signo, const struct sigaction *action, struct sigaction *old);
 int signals_apply_only(int signo, const struct sigaction *action, struct sigaction *old);
 
+/* The kernel's sigaction(2), past every view; the way while nothing is resolved. */
+int signals_real_action(int signo, const struct sigaction *action, struct sigaction *old);
+
 /* Whether the program has a handler of its own for an owned signal. */
 bool signals_program_handles(int signo);
 
