@@ -348,7 +348,9 @@ static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
             continue;
         object.map_start = pc;
         unsigned index = search(pc);
-        if (!index || atomic_load(&entries[index])->link_map != object.link_map)
+        if (pc >= vdso_start && pc < vdso_limit)
+            index = module_find(pc); /* which knows its name */
+        else if (!index || atomic_load(&entries[index])->link_map != object.link_map)
             index = enter(&object, pc);
         refresh->met[index] = 1;
     }
