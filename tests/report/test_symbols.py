@@ -100,6 +100,15 @@ class Symbols(Case):
         self.assertRegex(text, rf"#\t0x[0-9a-f]+\tinner_inline\+0x[0-9a-f]+\t+{self.dir}/app.cc:{call}\n")
         self.assertRegex(text, r"app::detail::Worker::run\+0x1\t")
 
+    def test_source_and_machine_code(self):
+        self.build("-g")
+        text = self.prof_ok("list", "-q", "inner_inline", "app.txt")
+        self.assertRegex(text, r"\n +\. +1 +\d+:    return w.run\(1.0, &p\);\n")
+        text = self.prof_ok("list", "-q", "--asm", "outer_function", "app.txt")
+        costs = [line for line in text.splitlines() if line.split()[1:2] == ["1"]]
+        self.assertEqual(len(costs), 2, text)  # the sum, and one call
+        self.assertRegex(costs[1], r"call.*Worker<double>::run.*;app.cc:\d+")
+
     def test_separate_debug_files(self):
         self.build("-g")
         for command in (["objcopy", "--only-keep-debug", "app", "app.debug"],
