@@ -129,7 +129,8 @@ struct session {
 static bool open_session(struct session *session, const struct cli_options *o,
                          struct profile_error *err)
 {
-    static const struct route *const tables[] = {pprof_routes, discovery_routes, NULL};
+    static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
+                                                 NULL};
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     memset(session, 0, sizeof *session);
     snprintf(session->folder, sizeof session->folder, "%s/prof-XXXXXX",

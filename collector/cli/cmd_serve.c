@@ -31,7 +31,8 @@ static char **split_names(const char *list)
 
 static int run_serve(struct cli_options *o)
 {
-    static const struct route *const tables[] = {pprof_routes, discovery_routes, NULL};
+    static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
+                                                 NULL};
     struct collector collector;
     struct profile_error err;
     if (o->n_arguments)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "cli/remote.h"
+
 #define ROWS 20
 
 struct row {
@@ -21,21 +23,12 @@ static int compare_rows(const void *a, const void *b)
     return x->process->start_ns > y->process->start_ns ? 1 : -1;
 }
 
-static void bytes_text(double bytes, char *text, size_t size)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    unsigned n = 0;
-    for (; (bytes >= 10000 || bytes <= -10000) && n < 4; n++)
-        bytes /= 1024;
-    snprintf(text, size, n ? "%.1f %s" : "%.0f %s", bytes, units[n]);
-}
-
 static void print_row(const struct row *row)
 {
     char allocated[32], inuse[32], peak[32], state[32];
-    bytes_text((double)row->totals.heap_alloc, allocated, sizeof allocated);
-    bytes_text((double)row->totals.heap_inuse, inuse, sizeof inuse);
-    bytes_text((double)row->totals.heap_peak, peak, sizeof peak);
+    remote_bytes((double)row->totals.heap_alloc, allocated, sizeof allocated);
+    remote_bytes((double)row->totals.heap_inuse, inuse, sizeof inuse);
+    remote_bytes((double)row->totals.heap_peak, peak, sizeof peak);
     process_state_text(&row->status, state, sizeof state);
     fprintf(stderr, "prof: %9s %-16.16s %8.2f s %12s %12s %12s  %s\n", process_id(row->process),
             process_name(row->process), (double)row->totals.cpu_ns * 1e-9, allocated, peak, inuse,

@@ -229,6 +229,14 @@ static const char *header_value(struct MHD_Connection *connection, const char *n
     return value ? value : "";
 }
 
+/* A browser says where a POST comes from: only our own pages may send one. */
+static bool is_own_origin(struct MHD_Connection *connection)
+{
+    const char *origin = header_value(connection, "Origin");
+    const char *host = strstr(origin, "://");
+    return !*origin || (host && strcmp(host + 3, header_value(connection, "Host")) == 0);
+}
+
 static void answer(struct http *http, struct MHD_Connection *connection, const char *url,
                    const char *method, const struct pending *pending, struct response *response)
 {
@@ -246,6 +254,8 @@ static void answer(struct http *http, struct MHD_Connection *connection, const c
     };
     if (!http_host_allowed(header_value(connection, "Host"), http->host, http->hosts))
         response_error(response, 403, "Forbidden: unknown Host (see prof serve --host)");
+    else if (!is_get && !is_own_origin(connection))
+        response_error(response, 403, "Forbidden: a request of another site's page");
     else if (!is_get && strcmp(method, "POST") != 0)
         response_error(response, 405, "Method Not Allowed");
     else if (pending->too_large)

@@ -116,7 +116,7 @@ static void send_named(struct request *request, struct response *response, struc
 {
     struct profile_error err;
     enum dump_profile which;
-    if (!snapshot_find(name, &which) || which == DUMP_CPU) {
+    if (!snapshot_find(name, &which)) {
         go_error(response, 404, "Unknown profile");
         return;
     }

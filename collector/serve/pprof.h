@@ -13,4 +13,7 @@ extern const struct route pprof_routes[];
 /* /sd: every running process as a target of Prometheus' http_sd. */
 extern const struct route discovery_routes[];
 
+/* /ps and /dump/ID, for the commands. */
+extern const struct route listing_routes[];
+
 #endif

@@ -133,6 +133,10 @@ struct profile *snapshot_window(struct collector *collector, struct process *pro
     struct profile *after = whole ? snapshot_take(collector, process, which, err) : NULL;
     struct profile *window = after ? profile_subtract(after, before, false, err) : NULL;
     if (window) {
+        /* the statistics of the end alone, not those of both moments */
+        window->n_comments = 0;
+        for (size_t i = 0; i < after->n_comments; i++)
+            profile_add_comment(window, after->comments[i]);
         window->time_nanos = after->time_nanos;
         window->duration_nanos = clock_ns(CLOCK_MONOTONIC) - start;
     }

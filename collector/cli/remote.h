@@ -1,0 +1,41 @@
+/* What the commands for live processes share: asking the collector. */
+#ifndef COLLECTOR_CLI_REMOTE_H
+#define COLLECTOR_CLI_REMOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/cli.h"
+#include "profile/profile.h"
+
+/* A line of /ps. */
+struct remote_process {
+    char *line; /* what the texts lie in */
+    const char *id, *state, *exe;
+    int64_t start; /* seconds since the epoch */
+    uint64_t samples, cpu_ns, heap_alloc;
+    int64_t heap_inuse, heap_peak;
+    unsigned threads;
+};
+
+/* All processes; address: NULL for the default. malloc'ed; NULL with *err. */
+struct remote_process *remote_list(const char *address, size_t *n, struct profile_error *err);
+void remote_free(struct remote_process *list, size_t n);
+/* The entry of an id; NULL. */
+const struct remote_process *remote_find(const struct remote_process *list, size_t n,
+                                         const char *id);
+
+/* The bytes of /p/ID/debug/pprof/NAME, with a line of progress on a terminal. */
+char *remote_fetch(const char *address, const char *id, const char *name, unsigned seconds,
+                   size_t *size, struct profile_error *err);
+/* The same, read. */
+struct profile *remote_profile(const char *address, const char *id, const char *name,
+                               unsigned seconds, struct profile_error *err);
+
+/* --seconds, at least 1; 0: it makes no sense (told). */
+unsigned remote_seconds(const struct cli_options *o, unsigned standard);
+
+/* "12.5 MiB" */
+void remote_bytes(double bytes, char *text, size_t size);
+
+#endif
