@@ -106,8 +106,8 @@ class Symbols(Case):
         self.assertRegex(text, r"\n +\. +1 +\d+:    return w.run\(1.0, &p\);\n")
         text = self.prof_ok("list", "-q", "--asm", "outer_function", "app.txt")
         costs = [line for line in text.splitlines() if line.split()[1:2] == ["1"]]
-        self.assertEqual(len(costs), 2, text)  # the sum, and one call
-        self.assertRegex(costs[1], r"call.*Worker<double>::run.*;app.cc:\d+")
+        self.assertEqual(len(costs), 3, text)  # the total, the function, one call
+        self.assertRegex(costs[2], r"call.*Worker<double>::run.*;app.cc:\d+")
 
     def test_separate_debug_files(self):
         self.build("-g")
