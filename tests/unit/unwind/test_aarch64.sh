@@ -7,9 +7,9 @@
 set -eu
 root=$1
 for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
-    command -v "$tool" >/dev/null || exit 77
+    command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
 done
-[ -e /usr/aarch64-linux-gnu/include/stdio.h ] || exit 77
+[ -e /usr/aarch64-linux-gnu/include/stdio.h ] || { echo 'no libc6-dev-arm64-cross'; exit 77; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 aarch64-linux-gnu-gcc -std=gnu17 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter \
