@@ -23,6 +23,7 @@ extern const struct command cmd_serve;
 extern const struct command cmd_symbolize;
 extern const struct command cmd_tags;
 extern const struct command cmd_text;
+extern const struct command cmd_threads;
 extern const struct command cmd_top;
 extern const struct command cmd_traces;
 extern const struct command cmd_tree;

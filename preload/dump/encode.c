@@ -4,9 +4,9 @@
 #include "dump/locations.h"
 #include "dump/stream.h"
 #include "dump/string_table.h"
+#include "dump/thread_state.h"
 #include "unwind/unwind.h"
 #include <string.h>
-#include <sys/syscall.h>
 
 #define VALUES_MAX 4
 #define LABELS_MAX 6
@@ -267,59 +267,13 @@ static void write_sites(struct encoder *encoder)
     }
 }
 
-/* What a thread waits in, by the system calls that threads mostly wait in. */
-static const char *state_name(const struct ledger_thread_view *thread)
-{
-    static const struct {
-        int32_t number;
-        const char *name;
-    } calls[] = {
-        {SYS_futex, "futex"},
-        {SYS_epoll_pwait, "epoll_wait"},
-        {SYS_ppoll, "poll"},
-        {SYS_pselect6, "select"},
-        {SYS_clock_nanosleep, "sleep"},
-        {SYS_nanosleep, "sleep"},
-        {SYS_read, "read"},
-        {SYS_write, "write"},
-        {SYS_recvfrom, "recv"},
-        {SYS_recvmsg, "recv"},
-        {SYS_accept, "accept"},
-        {SYS_accept4, "accept"},
-        {SYS_wait4, "wait"},
-        {SYS_rt_sigtimedwait, "sigwait"},
-        {SYS_rt_sigsuspend, "sigsuspend"},
-#ifdef SYS_epoll_wait /* x86-64; newer architectures have the p forms only */
-        {SYS_epoll_wait, "epoll_wait"},
-        {SYS_poll, "poll"},
-        {SYS_select, "select"},
-        {SYS_pause, "pause"},
-#endif
-    };
-
-    if (thread->state == 'R')
-        return "running";
-    for (unsigned i = 0; thread->syscall >= 0 && i < sizeof calls / sizeof *calls; i++)
-        if (calls[i].number == thread->syscall)
-            return calls[i].name;
-    switch (thread->state) {
-    case 'D':
-        return "uninterruptible";
-    case 'T':
-    case 't':
-        return "stopped";
-    default:
-        return thread->syscall >= 0 ? "syscall" : "sleep";
-    }
-}
-
 static void label_state(struct encoder *encoder, struct sample *sample,
                         const struct ledger_thread_view *thread)
 {
     struct string_table *strings = &encoder->strings;
 
     label_add(sample, string_table_literal(strings, "state"))->str =
-        string_table_literal(strings, state_name(thread));
+        string_table_literal(strings, thread_state_name(thread->state, thread->syscall));
     if (thread->waiting_ns)
         label_number(sample, string_table_literal(strings, "wait"), thread->waiting_ns,
                      string_table_literal(strings, "nanoseconds"));

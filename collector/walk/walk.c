@@ -1,0 +1,259 @@
+#include "walk/walk.h"
+
+#include <dirent.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "profile/mem.h"
+#include "walk/task.h"
+
+#define MAX_FRAMES 1024 /* as deep as libprof itself goes */
+
+struct walk {
+    struct profile *profile;
+    pid_t pid; /* 0: a core file */
+    uint64_t frames[MAX_FRAMES];
+    size_t depth;
+    /* What was found of each thread before any of them was stopped. */
+    struct {
+        pid_t tid;
+        struct task task;
+    } *tasks;
+    size_t n_tasks;
+    size_t tasks_cap;
+};
+
+static const char *hex(struct profile *p, const unsigned char *bytes, int length)
+{
+    char text[129];
+    int n = 0;
+    for (; n < length && n < 64; n++)
+        snprintf(text + 2 * n, 3, "%02x", bytes[n]);
+    return profile_intern_n(p, text, (size_t)n * 2);
+}
+
+/* A mapping for each executable segment of a module. */
+static int add_module(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+                      void *arg)
+{
+    struct profile *p = ((struct walk *)arg)->profile;
+    const char *file = NULL;
+    GElf_Addr bias;
+    Elf *elf = dwfl_module_getelf(module, &bias);
+    size_t count = 0;
+    dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &file, NULL);
+    if (!elf || elf_getphdrnum(elf, &count) != 0)
+        return DWARF_CB_OK;
+    for (size_t n = 0; n < count; n++) {
+        GElf_Phdr header;
+        if (!gelf_getphdr(elf, (int)n, &header) || header.p_type != PT_LOAD ||
+            !(header.p_flags & PF_X))
+            continue;
+        struct profile_mapping *m = profile_add_mapping(p);
+        uint64_t page = 4095, start = header.p_vaddr & ~page;
+        m->start = start + bias;
+        m->limit = ((header.p_vaddr + header.p_memsz + page) & ~page) + bias;
+        m->offset = header.p_offset & ~page;
+        m->file = profile_intern(p, file ? file : name);
+        const unsigned char *id;
+        GElf_Addr where;
+        int length = dwfl_module_build_id(module, &id, &where);
+        m->build_id = length > 0 ? hex(p, id, length) : profile_intern(p, "");
+    }
+    return DWARF_CB_OK;
+}
+
+static struct profile_mapping *find_mapping(const struct profile *p, uint64_t address)
+{
+    for (size_t n = 0; n < p->n_mappings; n++)
+        if (address >= p->mappings[n]->start && address < p->mappings[n]->limit)
+            return p->mappings[n];
+    return NULL;
+}
+
+/* Threads share most of their frames' addresses; there are few of them. */
+static struct profile_location *find_location(struct profile *p, uint64_t address)
+{
+    for (size_t n = p->n_locations; n > 0; n--)
+        if (p->locations[n - 1]->address == address)
+            return p->locations[n - 1];
+    return profile_add_location(p, find_mapping(p, address), address, 0);
+}
+
+static int add_frame(Dwfl_Frame *frame, void *arg)
+{
+    struct walk *walk = arg;
+    Dwarf_Addr pc;
+    bool activation;
+    if (walk->depth == MAX_FRAMES || !dwfl_frame_pc(frame, &pc, &activation))
+        return DWARF_CB_ABORT;
+    if (pc == 0)
+        return DWARF_CB_ABORT;
+    walk->frames[walk->depth++] = activation ? pc : pc - 1;
+    return DWARF_CB_OK;
+}
+
+static struct profile_label *set_label(struct profile *p, struct profile_label *label,
+                                       const char *key, const char *text)
+{
+    *label = (struct profile_label){.key = profile_intern(p, key),
+                                    .str = text ? profile_intern(p, text) : NULL,
+                                    .unit = profile_intern(p, "")};
+    return label + 1;
+}
+
+static const struct task *find_task(const struct walk *walk, pid_t tid)
+{
+    static const struct task unknown = {.state = ""};
+    for (size_t n = 0; n < walk->n_tasks; n++)
+        if (walk->tasks[n].tid == tid)
+            return &walk->tasks[n].task;
+    return &unknown;
+}
+
+static void label_sample(struct walk *walk, struct profile_sample *sample, pid_t tid)
+{
+    struct profile *p = walk->profile;
+    const struct task *task = find_task(walk, tid);
+    struct profile_label *label = sample->labels;
+    if (*task->name)
+        label = set_label(p, label, "thread", task->name);
+    struct profile_label *number = label;
+    label = set_label(p, label, "tid", NULL);
+    number->num = tid;
+    number->unit = profile_intern(p, "id");
+    if (*task->state)
+        label = set_label(p, label, "state", task->state);
+    if (task->wait_ns) {
+        number = label;
+        label = set_label(p, label, "wait", NULL);
+        number->num = task->wait_ns;
+        number->unit = profile_intern(p, "nanoseconds");
+    }
+    sample->n_labels = (size_t)(label - sample->labels);
+}
+
+/* Frames that were found before the walk failed are kept: better than none. */
+static int add_thread(Dwfl_Thread *thread, void *arg)
+{
+    struct walk *walk = arg;
+    walk->depth = 0;
+    dwfl_thread_getframes(thread, add_frame, walk);
+    struct profile_sample *sample = profile_add_sample(walk->profile, walk->depth, 4);
+    for (size_t n = 0; n < walk->depth; n++)
+        sample->locations[n] = find_location(walk->profile, walk->frames[n]);
+    sample->values[0] = 1;
+    label_sample(walk, sample, dwfl_thread_tid(thread));
+    return DWARF_CB_OK;
+}
+
+/* Before anything is attached: that wakes threads up. */
+static void note_tasks(struct walk *walk)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)walk->pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (tid <= 0)
+            continue;
+        walk->tasks = mem_grow(walk->tasks, walk->n_tasks, &walk->tasks_cap, sizeof *walk->tasks);
+        walk->tasks[walk->n_tasks].tid = tid;
+        task_read(walk->pid, tid, &walk->tasks[walk->n_tasks].task);
+        walk->n_tasks++;
+    }
+    if (tasks)
+        closedir(tasks);
+}
+
+static struct profile *new_profile(void)
+{
+    struct profile *p = profile_new();
+    struct timespec now;
+    profile_add_sample_type(p, "goroutine", "count");
+    p->period_type.type = profile_intern(p, "goroutine");
+    p->period_type.unit = profile_intern(p, "count");
+    p->period = 1;
+    clock_gettime(CLOCK_REALTIME, &now);
+    p->time_nanos = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return p;
+}
+
+/* With everything attached: the modules, then the threads. */
+static struct profile *read_threads(Dwfl *dwfl, struct walk *walk, struct profile_error *err)
+{
+    walk->profile = new_profile();
+    dwfl_getmodules(dwfl, add_module, walk, 0);
+    int result = dwfl_getthreads(dwfl, add_thread, walk);
+    if (walk->profile->n_samples > 0)
+        return walk->profile;
+    profile_fail(err, "no thread could be read: %s",
+                 result < 0 ? dwfl_errmsg(-1) : "there is none");
+    profile_free(walk->profile);
+    return NULL;
+}
+
+struct profile *walk_process(pid_t pid, struct profile_error *err)
+{
+    static char *debug_path;
+    static const Dwfl_Callbacks callbacks = {
+        .find_elf = dwfl_linux_proc_find_elf,
+        .find_debuginfo = dwfl_standard_find_debuginfo,
+        .debuginfo_path = &debug_path,
+    };
+    struct profile *p = NULL;
+    struct walk walk = {.pid = pid};
+    note_tasks(&walk);
+    Dwfl *dwfl = dwfl_begin(&callbacks);
+    int error = dwfl ? dwfl_linux_proc_report(dwfl, pid) : -1;
+    if (error == 0) {
+        dwfl_report_end(dwfl, NULL, NULL);
+        error = dwfl_linux_proc_attach(dwfl, pid, false);
+    }
+    if (error == 0)
+        p = read_threads(dwfl, &walk, err);
+    else
+        profile_fail(err, "%s", error > 0 ? strerror(error) : dwfl_errmsg(-1));
+    dwfl_end(dwfl);
+    free(walk.tasks);
+    return p;
+}
+
+struct profile *walk_core(const char *path, struct profile_error *err)
+{
+    static char *debug_path;
+    static const Dwfl_Callbacks callbacks = {
+        .find_elf = dwfl_build_id_find_elf,
+        .find_debuginfo = dwfl_standard_find_debuginfo,
+        .debuginfo_path = &debug_path,
+    };
+    struct profile *p = NULL;
+    struct walk walk = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        profile_fail(err, "%s", strerror(errno));
+        return NULL;
+    }
+    elf_version(EV_CURRENT);
+    Elf *core = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    GElf_Ehdr header;
+    Dwfl *dwfl = dwfl_begin(&callbacks);
+    if (!core || !gelf_getehdr(core, &header) || header.e_type != ET_CORE)
+        profile_fail(err, "not a core file");
+    else if (dwfl_core_file_report(dwfl, core, NULL) < 0 ||
+             dwfl_report_end(dwfl, NULL, NULL) != 0 || dwfl_core_file_attach(dwfl, core) < 0)
+        profile_fail(err, "%s", dwfl_errmsg(-1));
+    else
+        p = read_threads(dwfl, &walk, err);
+    dwfl_end(dwfl);
+    elf_end(core);
+    close(fd);
+    return p;
+}
