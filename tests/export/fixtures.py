@@ -49,6 +49,23 @@ def odd_names():
     return p
 
 
+def empty():
+    return Profile(CPU_TYPES)
+
+
+def extremes():
+    """Deep stacks, values that do not add up in 64 bits, lines beyond any file's."""
+    p = Profile(CPU_TYPES)
+    app = p.mapping("/src/app", 0x555555554000)
+    at = [p.location(app, 0x555555554000 + i, [(p.function("f%d" % (i % 700)), i)])
+          for i in range(3000)]
+    odd = p.location(0, 0, [(p.function("", "", -5), -7), (p.function("far"), 2**40)])
+    p.sample(at, [1, 2**63 - 1])
+    p.sample(at[:10], [0, 2**63 - 1])
+    p.sample([odd, at[5], odd], [1, 3])
+    return p
+
+
 def namesakes():
     """Functions that KCachegrind would take for one."""
     p = Profile(CPU_TYPES)

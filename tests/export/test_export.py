@@ -385,6 +385,28 @@ class BadInput(ExportCase):
             self.assertIn(expected, self.refuse(*arguments))
 
 
+class Edges(ExportCase):
+    FORMATS = "callgrind folded speedscope chrome firefox svg html json text".split()
+
+    def test_empty(self):
+        path = self.save(fixtures.empty())
+        texts = {form: self.export(form, path) for form in self.FORMATS}
+        self.assertEqual(Callgrind(texts["callgrind"]).totals, [0, 0])
+        self.assertEqual(texts["folded"], "")
+        self.assertEqual(json.loads(texts["json"])["nodes"]["frame"], [-1])
+        self.assertEqual(json.loads(texts["speedscope"])["profiles"][1]["samples"], [])
+
+    def test_extremes(self):
+        path = self.save(fixtures.extremes())
+        texts = {form: self.export(form, path) for form in self.FORMATS}
+        parsed = Callgrind(texts["callgrind"])
+        self.assertEqual(parsed.totals[0], 2**63 - 1)  # stops at the end of the range
+        for form in "speedscope", "chrome", "firefox", "json":
+            json.loads(texts[form])
+        xml.dom.minidom.parseString(texts["svg"].encode())
+        self.assertEqual(max(json.loads(texts["json"])["nodes"]["depth"]), 3000)
+
+
 class Speed(ExportCase):
     def test_50000_stacks(self):
         path = self.save(fixtures.large(50000))
