@@ -43,9 +43,7 @@ static __attribute__((noinline)) int unlock_waited_for(mtx_t *mutex)
 
 EXPORT int mtx_unlock(mtx_t *mutex)
 {
-    if (contention_on() && !LIKELY(!waiters_any(mutex)))
-        return unlock_waited_for(mutex);
-    return real.mtx_unlock(mutex);
+    return LIKELY(!waiters_any(mutex)) ? real.mtx_unlock(mutex) : unlock_waited_for(mutex);
 }
 
 /* The wait is about to unlock the mutex (cond.c). */

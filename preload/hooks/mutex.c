@@ -29,32 +29,28 @@ static inline bool has_waited(int error)
     return has_lock(error) || error == ETIMEDOUT;
 }
 
-/* Takes a free mutex. *error: the result, should it be true. */
-static inline bool try(pthread_mutex_t *mutex, int *error)
+/* error: the attempt's. */
+static __attribute__((noinline)) int lock_wait(pthread_mutex_t *mutex, int error)
 {
-    *error = real.pthread_mutex_trylock(mutex);
-    return LIKELY(*error == 0) || *error == EOWNERDEAD;
-}
-
-static __attribute__((noinline)) int lock_wait(pthread_mutex_t *mutex)
-{
+    if (error == EOWNERDEAD)
+        return error;
     return CONTENTION_WAIT(mutex, LEDGER_LOCK_MUTEX, has_waited(result), pthread_mutex_lock, mutex);
 }
 
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    int error;
     if (!contention_on())
         return real.pthread_mutex_lock(mutex);
-    return try(mutex, &error) ? error : lock_wait(mutex);
+    int error = real.pthread_mutex_trylock(mutex);
+    return LIKELY(error == 0) ? 0 : lock_wait(mutex, error);
 }
 
 EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
 {
-    int error;
     if (!contention_on())
         return real.pthread_mutex_timedlock(mutex, until);
-    if (try(mutex, &error))
+    int error = real.pthread_mutex_trylock(mutex);
+    if (has_lock(error))
         return error;
     return CONTENTION_WAIT(mutex, LEDGER_LOCK_MUTEX, has_waited(result), pthread_mutex_timedlock,
                            mutex, until);
@@ -63,11 +59,11 @@ EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec
 EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
                                    const struct timespec *until)
 {
-    int error;
     /* Of a wrong clock glibc complains also when the mutex is free. */
     if (!contention_on() || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
         return real.pthread_mutex_clocklock(mutex, clock, until);
-    if (try(mutex, &error))
+    int error = real.pthread_mutex_trylock(mutex);
+    if (has_lock(error))
         return error;
     return CONTENTION_WAIT(mutex, LEDGER_LOCK_MUTEX, has_waited(result), pthread_mutex_clocklock,
                            mutex, clock, until);
@@ -93,9 +89,8 @@ static __attribute__((noinline)) int unlock_waited_for(pthread_mutex_t *mutex)
 
 EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    if (contention_on() && !LIKELY(!waiters_any(mutex)))
-        return unlock_waited_for(mutex);
-    return real.pthread_mutex_unlock(mutex);
+    return LIKELY(!waiters_any(mutex)) ? real.pthread_mutex_unlock(mutex)
+                                       : unlock_waited_for(mutex);
 }
 
 static __attribute__((noinline)) int spin_wait(pthread_spinlock_t *lock)
@@ -121,7 +116,6 @@ static __attribute__((noinline)) int spin_unlock_waited_for(pthread_spinlock_t *
 
 EXPORT int pthread_spin_unlock(pthread_spinlock_t *lock)
 {
-    if (contention_on() && !LIKELY(!waiters_any((const void *)lock)))
-        return spin_unlock_waited_for(lock);
-    return real.pthread_spin_unlock(lock);
+    return LIKELY(!waiters_any((const void *)lock)) ? real.pthread_spin_unlock(lock)
+                                                    : spin_unlock_waited_for(lock);
 }

@@ -95,7 +95,5 @@ static __attribute__((noinline)) int unlock_waited_for(pthread_rwlock_t *lock)
 
 EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
-    if (contention_on() && !LIKELY(!waiters_any(lock)))
-        return unlock_waited_for(lock);
-    return real.pthread_rwlock_unlock(lock);
+    return LIKELY(!waiters_any(lock)) ? real.pthread_rwlock_unlock(lock) : unlock_waited_for(lock);
 }

@@ -1,7 +1,28 @@
 #include "runtime/real.h"
 #include "runtime/object.h"
 
-struct real real;
+/*
+ * The hooks of the unlocks look at one word and call the real function, with no
+ * test whether it is known yet: until then, it is one of these.
+ */
+#define EARLY(name, parameter)                                                                     \
+    static int early_##name(parameter)                                                             \
+    {                                                                                              \
+        real_resolve();                                                                            \
+        return real.name(lock);                                                                    \
+    }
+EARLY(pthread_mutex_unlock, pthread_mutex_t *lock)
+EARLY(pthread_rwlock_unlock, pthread_rwlock_t *lock)
+EARLY(pthread_spin_unlock, pthread_spinlock_t *lock)
+EARLY(mtx_unlock, mtx_t *lock)
+#undef EARLY
+
+struct real real = {
+    .pthread_mutex_unlock = early_pthread_mutex_unlock,
+    .pthread_rwlock_unlock = early_pthread_rwlock_unlock,
+    .pthread_spin_unlock = early_pthread_spin_unlock,
+    .mtx_unlock = early_mtx_unlock,
+};
 
 static const struct {
     const char *name;

@@ -4,7 +4,8 @@
  * and allocators keep their turn.
  *
  * Context: `real` is filled once, by real_resolve, before the first hook gets
- * past its guard; immutable afterwards.
+ * past its guard; immutable afterwards. The pointers to unlocks may be called
+ * before: they resolve `real` themselves then.
  */
 #ifndef LIBPROF_RUNTIME_REAL_H
 #define LIBPROF_RUNTIME_REAL_H

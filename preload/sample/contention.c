@@ -19,13 +19,14 @@ void contention_start(bool active)
     contention_mode = on ? CONTENTION_ON : CONTENTION_OFF;
 }
 
-bool contention_first(void)
+bool contention_on_slow(void)
 {
-    recorder_active();
-    /* Somebody is at it right now: another thread, or this one, if a handler that
-     * interrupted the start takes locks. Neither may be waited for; resolving twice
-     * gives the same pointers. */
-    if (!real.pthread_mutex_unlock)
+    if (contention_mode == CONTENTION_UNKNOWN)
+        recorder_active();
+    /* Still unknown: somebody is at it right now, another thread, or this one, if a
+     * handler that interrupted the start takes locks. Neither may be waited for;
+     * resolving twice gives the same pointers. */
+    if (contention_mode == CONTENTION_UNKNOWN && !real.pthread_mutex_trylock)
         real_resolve();
     return contention_mode == CONTENTION_ON;
 }

@@ -33,20 +33,18 @@ enum contention_mode {
 };
 
 /* Written by contention_start only. */
-extern uint32_t contention_mode;
+extern uint32_t contention_mode __attribute__((visibility("hidden")));
 
 /* Called by recorder_start when it has decided. */
 void contention_start(bool active);
 
-/* The recorder hasn't started: starts it. contention_on's slow half. */
-bool contention_first(void);
+/* Starts the recorder if it hasn't been. Are waits looked at at all? When this
+ * returns, the real functions are known. */
+bool contention_on_slow(void);
 
-/* Are waits looked at at all? When this returns, the real functions are known. */
 static inline bool contention_on(void)
 {
-    uint32_t mode = contention_mode;
-    return __builtin_expect(mode != CONTENTION_UNKNOWN, 1) ? mode == CONTENTION_ON
-                                                           : contention_first();
+    return __builtin_expect(contention_mode == CONTENTION_ON, 1) || contention_on_slow();
 }
 
 struct contention_wait {

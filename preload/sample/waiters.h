@@ -27,7 +27,7 @@
 /* One word for each hash of an address: 4 KiB, dense, because every unlock in
  * the program reads from it. */
 #define WAITERS_FILTER 1024
-extern _Atomic(uint32_t) waiters_filter[WAITERS_FILTER];
+extern _Atomic(uint32_t) waiters_filter[WAITERS_FILTER] __attribute__((visibility("hidden")));
 
 static inline unsigned waiters_hash(const void *lock)
 {

@@ -1,0 +1,92 @@
+/*
+ * What a lock costs: ns for each lock and unlock.
+ *
+ *   lock pair N           one thread, nobody else: an uncontended mutex
+ *   lock rwlock N         the same with a reader-writer lock held to read
+ *   lock storm N THREADS  threads that do nothing but fight for one mutex
+ *   lock work N THREADS   the same with 100 ns of work inside and outside
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_barrier_t start;
+static long count;
+static volatile unsigned long inside, sink;
+
+static void work(void)
+{
+    unsigned long x = inside;
+    for (int n = 0; n < 50; n++)
+        x = x * 6364136223846793005u + 1;
+    sink = x;
+}
+
+static double seconds(clockid_t clock)
+{
+    struct timespec ts;
+    clock_gettime(clock, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void *storm(void *with_work)
+{
+    pthread_barrier_wait(&start);
+    for (long n = 0; n < count; n++) {
+        pthread_mutex_lock(&mutex);
+        inside++;
+        if (with_work)
+            work();
+        pthread_mutex_unlock(&mutex);
+        if (with_work)
+            work();
+    }
+    return NULL;
+}
+
+static void *idle(void *unused)
+{
+    pthread_barrier_wait(&start);
+    return unused;
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 2 ? argv[1] : "";
+    count = argc > 2 ? atol(argv[2]) : 0;
+    unsigned threads = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
+    int fight = strcmp(mode, "storm") == 0 || strcmp(mode, "work") == 0;
+    if (count <= 0 || threads < 1 || threads > 64) {
+        fprintf(stderr, "usage: lock pair|rwlock N, lock storm|work N THREADS\n");
+        return 2;
+    }
+    pthread_t ids[64];
+    pthread_barrier_init(&start, NULL, threads + 1);
+    for (unsigned n = 0; n < threads; n++)
+        pthread_create(&ids[n], NULL, fight ? storm : idle, strcmp(mode, "work") ? NULL : &start);
+    double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    pthread_barrier_wait(&start);
+    if (fight) {
+        for (unsigned n = 0; n < threads; n++)
+            pthread_join(ids[n], NULL);
+    } else if (strcmp(mode, "rwlock") == 0) {
+        for (long n = 0; n < count; n++) {
+            pthread_rwlock_rdlock(&rwlock);
+            pthread_rwlock_unlock(&rwlock);
+        }
+    } else {
+        for (long n = 0; n < count; n++) {
+            pthread_mutex_lock(&mutex);
+            pthread_mutex_unlock(&mutex);
+        }
+    }
+    double pairs = (double)count * (fight ? threads : 1);
+    printf("%.2f ns wall, %.2f ns CPU a pair\n", (seconds(CLOCK_MONOTONIC) - wall) / pairs * 1e9,
+           (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / pairs * 1e9);
+    return 0;
+}
