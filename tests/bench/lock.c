@@ -5,9 +5,12 @@
  *   lock rwlock N         the same with a reader-writer lock held to read
  *   lock storm N THREADS  threads that do nothing but fight for one mutex
  *   lock work N THREADS   the same with 100 ns of work inside and outside
+ *
+ * Fighting threads are bound to processors in turn: two on one processor don't fight.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +20,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_barrier_t start;
 static long count;
+static _Atomic unsigned next_processor;
 static volatile unsigned long inside, sink;
 
 static void work(void)
@@ -34,8 +38,23 @@ static double seconds(clockid_t clock)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+static void bind_to_processor(void)
+{
+    cpu_set_t all, one;
+    sched_getaffinity(0, sizeof all, &all);
+    unsigned wanted = next_processor++ % (unsigned)CPU_COUNT(&all);
+    for (unsigned n = 0; n < CPU_SETSIZE; n++) {
+        if (CPU_ISSET(n, &all) && wanted-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(n, &one);
+            sched_setaffinity(0, sizeof one, &one);
+        }
+    }
+}
+
 static void *storm(void *with_work)
 {
+    bind_to_processor();
     pthread_barrier_wait(&start);
     for (long n = 0; n < count; n++) {
         pthread_mutex_lock(&mutex);
