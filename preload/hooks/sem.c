@@ -4,6 +4,9 @@
  *
  * All are cancellation points, also when the semaphore is free (sem_wait(3p)),
  * which the attempt before the wait isn't: so it is made one.
+ *
+ * The timed forms return EINTR after any handler, SA_RESTART or not (signal(7)):
+ * after ours alone they are made again, until the same moment.
  */
 #include "hooks/export.h"
 #include "hooks/repeat.h"
@@ -51,7 +54,9 @@ EXPORT int sem_wait(sem_t *semaphore)
 {
     if (!contention_on())
         return REPEAT(real.sem_wait(semaphore), (void)0);
-    return try(semaphore) ? 0 : SEM_WAIT(sem_wait, semaphore);
+    if (try(semaphore))
+        return 0;
+    return CONTENTION_WAIT(NULL, LEDGER_LOCK_SEMAPHORE, has_waited(result), sem_wait, semaphore);
 }
 
 EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *until)

@@ -73,15 +73,19 @@ struct waiters_charge contention_unlock_begin(const void *lock);
 void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock kind,
                            uintptr_t function);
 
-/* real.function(arguments...) as a wait. `waited` says it of `result`, an int. */
-#define CONTENTION_WAIT(lock, kind, waited, function, ...)                                         \
+/* A call that waits in real.function. `waited` says of `result`, an int, whether it did. */
+#define CONTENTION_CALL(lock, kind, waited, function, call)                                        \
     __extension__({                                                                                \
         struct contention_wait wait;                                                               \
         contention_wait_begin(&wait, lock);                                                        \
-        int result = real.function(__VA_ARGS__);                                                   \
+        int result = (call);                                                                       \
         contention_wait_end(&wait, kind, (uintptr_t)real.function, waited);                        \
         result;                                                                                    \
     })
+
+/* The same for real.function(arguments...). */
+#define CONTENTION_WAIT(lock, kind, waited, function, ...)                                         \
+    CONTENTION_CALL(lock, kind, waited, function, real.function(__VA_ARGS__))
 
 /* real.function(lock) as an unlock for which somebody may be waiting. */
 #define CONTENTION_UNLOCK(lock, kind, function)                                                    \
