@@ -71,7 +71,7 @@ struct encoder {
     unsigned values; /* per sample */
     uint64_t ids[UNWIND_MAX_DEPTH + 1];
     struct {
-        int64_t bytes, thread, tid, id;
+        int64_t bytes, thread, tid, id, lock;
     } words; /* string indexes of label keys and units */
 };
 
@@ -184,6 +184,19 @@ static unsigned stack_ids(struct encoder *encoder, uint32_t stack)
     return count;
 }
 
+/* What was waited for: key, a block or mutex site's. */
+static void label_lock(struct encoder *encoder, struct sample *sample, uint64_t key)
+{
+    static const char *const names[] = {
+#define LOCK_NAME(name, label) [LEDGER_LOCK_##name] = label,
+        LEDGER_LOCKS(LOCK_NAME)
+#undef LOCK_NAME
+    };
+    if (key < LEDGER_LOCK_COUNT && names[key])
+        label_add(sample, encoder->words.lock)->str =
+            string_table_literal(&encoder->strings, names[key]);
+}
+
 static void label_thread(struct encoder *encoder, struct sample *sample, uint32_t thread)
 {
     struct ledger_thread_view view;
@@ -242,6 +255,7 @@ static bool site_sample(struct encoder *encoder, const struct ledger_site_view *
     case LEDGER_KIND_MUTEX:
         sample->values[0] = (int64_t)((site->count + CONTENTION_UNIT / 2) / CONTENTION_UNIT);
         sample->values[1] = (int64_t)site->value;
+        label_lock(encoder, sample, site->key);
         break;
     default:
         return false;
@@ -320,6 +334,7 @@ static const char *encode(struct encoder *encoder)
     encoder->words.bytes = string_table_literal(&encoder->strings, "bytes");
     encoder->words.thread = string_table_literal(&encoder->strings, "thread");
     encoder->words.tid = string_table_literal(&encoder->strings, "tid");
+    encoder->words.lock = string_table_literal(&encoder->strings, "lock");
     encoder->words.id = string_table_literal(&encoder->strings, "id");
     if (!write_head(encoder))
         return "can't be written";

@@ -17,18 +17,23 @@ EARLY(pthread_spin_unlock, pthread_spinlock_t *lock)
 EARLY(mtx_unlock, mtx_t *lock)
 #undef EARLY
 
-struct real real = {
-    .pthread_mutex_unlock = early_pthread_mutex_unlock,
-    .pthread_rwlock_unlock = early_pthread_rwlock_unlock,
-    .pthread_spin_unlock = early_pthread_spin_unlock,
-    .mtx_unlock = early_mtx_unlock,
-};
+#define UNRESOLVED                                                                                 \
+    {                                                                                              \
+        .pthread_mutex_unlock = early_pthread_mutex_unlock,                                        \
+        .pthread_rwlock_unlock = early_pthread_rwlock_unlock,                                      \
+        .pthread_spin_unlock = early_pthread_spin_unlock, .mtx_unlock = early_mtx_unlock,          \
+    }
+
+static const struct real unresolved = UNRESOLVED;
+struct real real = UNRESOLVED;
 
 static const struct {
     const char *name;
     void **pointer;
+    void *const *unresolved; /* what it is until then */
 } wanted[] = {
-#define REAL_WANTED(type, name, parameters) {#name, (void **)&real.name},
+#define REAL_WANTED(type, name, parameters)                                                        \
+    {#name, (void **)&real.name, (void *const *)&unresolved.name},
     INTERPOSED(REAL_WANTED) INTERPOSED_COND(REAL_WANTED) REAL_ONLY(REAL_WANTED)
 #undef REAL_WANTED
 };
@@ -44,9 +49,13 @@ static int resolve_from(struct dl_phdr_info *info, size_t size, void *arg)
     }
     if (!*behind || !object_read(&object, info))
         return 0;
-    for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++)
-        if (!*wanted[n].pointer)
-            *wanted[n].pointer = object_define(&object, wanted[n].name);
+    for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++) {
+        if (*wanted[n].pointer != *wanted[n].unresolved)
+            continue;
+        void *function = object_define(&object, wanted[n].name);
+        if (function)
+            *wanted[n].pointer = function;
+    }
     return 0;
 }
 

@@ -3,7 +3,6 @@
  * must be the same with libprof as without: nothing here is libprof's
  * expectation, glibc alone says what is right.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Waits of known length: as long in the profiles, and on the right stacks."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
+from run import run, target, tests  # noqa: E402
+
+EVERYTHING = {'block_rate': 1, 'mutex_fraction': 1}
+
+
+def waits(*arguments, **settings):
+    done = run([target('waits'), *map(str, arguments)], **settings)
+    assert done.status == 0 and done.err == '', f'{done.status} {done.err}'
+    return done
+
+
+def waited(done):
+    """By the program's own clock, ns."""
+    return int(done.out.split()[-1])
+
+
+def delay(profile, *functions, lock=None):
+    """ns, and contentions, of the samples with all of these functions."""
+    def wanted(sample):
+        names = profile.functions(sample)
+        return all(f in names for f in functions) and lock in (None, sample.labels.get('lock'))
+    return profile.total('delay', wanted), profile.total('contentions', wanted)
+
+
+def near(got, expected, share=0.05, what=''):
+    assert abs(got - expected) <= share * expected, f'{what} {got} instead of {expected}'
+
+
+def n_waiters_wait_n_times_as_long():
+    done = waits('held', 8, 50, **EVERYTHING)
+    block, mutex = (done.profile(p, symbolize=True) for p in ('block', 'mutex'))
+    assert block.types == mutex.types == ['contentions', 'delay']
+    assert block.default_type == 'delay' and block.period == 1
+    ns, count = delay(block, 'mutex_waiter', lock='mutex')
+    near(ns, waited(done))
+    assert ns >= 8 * 50e6 and count == 8
+    # the time that the waiters make each other wait is theirs
+    ns, count = delay(mutex, 'mutex_holder', lock='mutex')
+    near(ns, 8 * 50e6, 0.3)
+    assert ns >= 8 * 50e6 * 0.95 and count == 8
+    near(delay(mutex)[0], waited(done))
+
+
+def the_leaf_is_the_function_that_waits():
+    done = waits('held', 2, 20, **EVERYTHING)
+    for profile, caller, leaf in (('block', 'mutex_waiter', 'pthread_mutex_lock'),
+                                  ('mutex', 'mutex_holder', 'pthread_mutex_unlock')):
+        profile = done.profile(profile, symbolize=True)
+        found = [profile.functions(s) for s in profile.samples
+                 if caller in profile.functions(s)]
+        assert found and all(leaf in names[0] and names[1] == caller for names in found), found
+
+
+def long_and_short_waits_count_alike():
+    for settings in (EVERYTHING, {'mutex_fraction': 1}):
+        for rounds, ms in ((1000, 1), (1, 1000)):
+            done = waits('rounds', rounds, ms, **settings)
+            for name, function in (('block', 'mutex_waiter'), ('mutex', 'mutex_holder')):
+                profile = done.profile(name, symbolize=True)
+                ns, count = delay(profile, function, lock='mutex')
+                near(ns, waited(done), what=f'{name} of {rounds} waits:')
+                near(count, rounds)
+
+
+def sampling_keeps_the_sums():
+    # waits of 1 ms, one in twenty recorded: the spread is sqrt(20/4000) = 7 %
+    done = waits('rounds', 4000, 1, block_rate='20ms', mutex_fraction=20)
+    for name, function in (('block', 'mutex_waiter'), ('mutex', 'mutex_holder')):
+        ns, count = delay(done.profile(name, symbolize=True), function)
+        near(ns, waited(done), 0.28, what=name)
+        near(count, 4000, 0.28, what=name)
+
+
+def every_kind_is_seen():
+    # function that waits; function that makes wait, where the mutex profile has it
+    kinds = {'rwlock': ('rwlock_wait', 'rwlock_hold', 'rwlock'),
+             'spin': ('spin_wait', 'spin_hold', 'spinlock'),
+             'cond': ('cond_wait', None, 'condition'),
+             'sem': ('sem_waiter', None, 'semaphore'),
+             'barrier': ('barrier_waiter', None, 'barrier'),
+             'join': ('join_waiter', None, 'thread'),
+             'c11': ('c11_wait', 'c11_hold', 'mutex'),
+             'recursive': ('recursive_wait', 'recursive_hold', 'mutex')}
+    for kind, (waiter, holder, label) in kinds.items():
+        done = waits('kind', kind, 100, **EVERYTHING)
+        block = done.profile('block', symbolize=True)
+        near(delay(block, waiter, lock=label)[0], waited(done), what=kind)
+        if holder:
+            mutex = done.profile('mutex', symbolize=True)
+            near(delay(mutex, holder, lock=label)[0], waited(done), what=kind)
+            # the inner unlock of a recursive mutex lets nobody go
+            assert delay(mutex, 'inner_unlock') == (0, 0)
+        else:
+            assert not done.files('mutex') or delay(done.profile('mutex'))[0] < 10e6
+
+
+def free_locks_give_nothing():
+    done = waits('free', 100000, **EVERYTHING)
+    assert not done.files('block') and not done.files('mutex'), done.files()
+
+
+def off_is_off():
+    done = waits('held', 2, 20, block_rate=0, mutex_fraction=0)
+    assert not done.files('block') and not done.files('mutex')
+    done = waits('held', 2, 20, profiles='block', block_rate=1)
+    assert done.files('block') and not done.files('mutex')
+    done = waits('held', 2, 20, profiles='mutex', mutex_fraction=1)
+    assert done.files('mutex') and not done.files('block')
+
+
+def a_child_charges_its_own_waits_only():
+    done = waits('fork', **EVERYTHING)
+    child = int(done.out.split()[1])
+    files = sorted(done.files('mutex'), key=os.path.getmtime)
+    assert len(files) == 2, done.files()
+    # the child's threads, not the parent's that were waiting at the fork
+    from pprof import Profile
+    near(Profile(files[0]).total('delay'), child)
+
+
+tests(n_waiters_wait_n_times_as_long, the_leaf_is_the_function_that_waits,
+      long_and_short_waits_count_alike, sampling_keeps_the_sums, every_kind_is_seen,
+      free_locks_give_nothing, off_is_off, a_child_charges_its_own_waits_only)

@@ -1,0 +1,387 @@
+/*
+ * Waits of known length, each kind of lock in functions of its own names.
+ *
+ *   waits held N MS      N threads wait for a mutex that another holds for MS
+ *   waits rounds N MS    one thread waits N times for a mutex held for MS each time
+ *   waits kind KIND MS   one wait of MS: rwlock, spin, cond, sem, barrier, join, c11, recursive
+ *   waits free N         N uncontended uses of every kind
+ *   waits storm N        two threads fight N times each for a mutex
+ *   waits fork           a child that waits, while its parent's threads wait
+ *
+ * Prints how long the threads waited in all, in ns, by its own clock.
+ */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <threads.h>
+#include <time.h>
+#include <unistd.h>
+
+#define APART __attribute__((noinline, noclone))
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_spinlock_t spin;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static pthread_barrier_t barrier;
+static sem_t semaphore;
+static mtx_t c11_mutex;
+static pthread_t sleeper;
+static atomic_long waited;
+static atomic_int ready, signalled;
+static long ms, rounds;
+
+static long now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void rest(void)
+{
+    struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&ts, NULL);
+}
+
+/* Runs a wait and adds its length. The compiler is not to make a tail call of it. */
+#define WAIT(call)                                                                                 \
+    do {                                                                                           \
+        long start = now();                                                                        \
+        call;                                                                                      \
+        waited += now() - start;                                                                   \
+    } while (0)
+
+static APART void mutex_waiter(void)
+{
+    ready++;
+    WAIT(pthread_mutex_lock(&mutex));
+    pthread_mutex_unlock(&mutex);
+    __asm__ volatile("");
+}
+
+static APART void mutex_holder(int waiters)
+{
+    pthread_mutex_lock(&mutex);
+    ready = 0;
+    signalled = 1;
+    while (ready < waiters)
+        sched_yield();
+    rest();
+    pthread_mutex_unlock(&mutex);
+    __asm__ volatile("");
+}
+
+static void *wait_once(void *unused)
+{
+    while (!signalled)
+        sched_yield();
+    mutex_waiter();
+    return unused;
+}
+
+static void held(int waiters)
+{
+    pthread_t ids[64];
+    for (int n = 0; n < waiters; n++)
+        pthread_create(&ids[n], NULL, wait_once, NULL);
+    mutex_holder(waiters);
+    for (int n = 0; n < waiters; n++)
+        pthread_join(ids[n], NULL);
+}
+
+static void *wait_rounds(void *unused)
+{
+    for (long n = 0; n < rounds; n++) {
+        while (!signalled)
+            sched_yield();
+        signalled = 0;
+        mutex_waiter();
+        pthread_barrier_wait(&barrier);
+    }
+    return unused;
+}
+
+static void hold_rounds(void)
+{
+    pthread_t thread;
+    pthread_barrier_init(&barrier, NULL, 2);
+    pthread_create(&thread, NULL, wait_rounds, NULL);
+    for (long n = 0; n < rounds; n++) {
+        mutex_holder(1);
+        pthread_barrier_wait(&barrier);
+    }
+    pthread_join(thread, NULL);
+}
+
+/* The kinds: who makes others wait, and who waits. */
+static APART void rwlock_hold(void)
+{
+    pthread_rwlock_rdlock(&rwlock);
+    ready = 1;
+    rest();
+    pthread_rwlock_unlock(&rwlock);
+    __asm__ volatile("");
+}
+
+static APART void rwlock_wait(void)
+{
+    WAIT(pthread_rwlock_wrlock(&rwlock));
+    pthread_rwlock_unlock(&rwlock);
+}
+
+static APART void spin_hold(void)
+{
+    pthread_spin_lock(&spin);
+    ready = 1;
+    rest();
+    pthread_spin_unlock(&spin);
+    __asm__ volatile("");
+}
+
+static APART void spin_wait(void)
+{
+    WAIT(pthread_spin_lock(&spin));
+    pthread_spin_unlock(&spin);
+}
+
+static APART void cond_hold(void)
+{
+    ready = 1;
+    rest();
+    pthread_mutex_lock(&mutex);
+    signalled = 1;
+    pthread_cond_signal(&cond);
+    pthread_mutex_unlock(&mutex);
+}
+
+static APART void cond_wait(void)
+{
+    pthread_mutex_lock(&mutex);
+    while (!signalled)
+        WAIT(pthread_cond_wait(&cond, &mutex));
+    pthread_mutex_unlock(&mutex);
+}
+
+static APART void sem_hold(void)
+{
+    ready = 1;
+    rest();
+    sem_post(&semaphore);
+}
+
+static APART void sem_waiter(void)
+{
+    WAIT(sem_wait(&semaphore));
+}
+
+static APART void barrier_hold(void)
+{
+    ready = 1;
+    rest();
+    pthread_barrier_wait(&barrier);
+    __asm__ volatile("");
+}
+
+static APART void barrier_waiter(void)
+{
+    WAIT(pthread_barrier_wait(&barrier));
+}
+
+static APART void join_hold(void)
+{
+    ready = 1;
+    rest();
+}
+
+static APART void join_waiter(void)
+{
+    WAIT(pthread_join(sleeper, NULL));
+}
+
+static APART void c11_hold(void)
+{
+    mtx_lock(&c11_mutex);
+    ready = 1;
+    rest();
+    mtx_unlock(&c11_mutex);
+    __asm__ volatile("");
+}
+
+static APART void c11_wait(void)
+{
+    WAIT(mtx_lock(&c11_mutex));
+    mtx_unlock(&c11_mutex);
+}
+
+static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+static APART void inner_unlock(void)
+{
+    pthread_mutex_unlock(&recursive);
+    __asm__ volatile("");
+}
+
+static APART void recursive_hold(void)
+{
+    pthread_mutex_lock(&recursive);
+    pthread_mutex_lock(&recursive);
+    ready = 1;
+    rest();
+    inner_unlock();
+    pthread_mutex_unlock(&recursive);
+    __asm__ volatile("");
+}
+
+static APART void recursive_wait(void)
+{
+    WAIT(pthread_mutex_lock(&recursive));
+    pthread_mutex_unlock(&recursive);
+}
+
+static const struct {
+    const char *name;
+    void (*hold)(void), (*wait)(void);
+} kinds[] = {
+    {"rwlock", rwlock_hold, rwlock_wait},
+    {"spin", spin_hold, spin_wait},
+    {"cond", cond_hold, cond_wait},
+    {"sem", sem_hold, sem_waiter},
+    {"barrier", barrier_hold, barrier_waiter},
+    {"join", join_hold, join_waiter},
+    {"c11", c11_hold, c11_wait},
+    {"recursive", recursive_hold, recursive_wait},
+};
+
+static void *run(void *hold)
+{
+    (*(void (**)(void))hold)();
+    return NULL;
+}
+
+static int one_kind(const char *name)
+{
+    for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
+        if (strcmp(kinds[n].name, name) != 0)
+            continue;
+        pthread_spin_init(&spin, 0);
+        sem_init(&semaphore, 0, 0);
+        mtx_init(&c11_mutex, mtx_plain);
+        pthread_barrier_init(&barrier, NULL, 2);
+        pthread_create(&sleeper, NULL, run, (void *)&kinds[n].hold);
+        while (!ready)
+            sched_yield();
+        kinds[n].wait();
+        if (kinds[n].wait != join_waiter)
+            pthread_join(sleeper, NULL);
+        return 0;
+    }
+    return 2;
+}
+
+static void *use_freely(void *unused)
+{
+    sem_init(&semaphore, 0, 1);
+    mtx_init(&c11_mutex, mtx_plain);
+    pthread_spin_init(&spin, 0);
+    for (long n = 0; n < rounds; n++) {
+        pthread_mutex_lock(&mutex);
+        pthread_mutex_unlock(&mutex);
+        pthread_rwlock_rdlock(&rwlock);
+        pthread_rwlock_rdlock(&rwlock);
+        pthread_rwlock_unlock(&rwlock);
+        pthread_rwlock_unlock(&rwlock);
+        pthread_rwlock_wrlock(&rwlock);
+        pthread_rwlock_unlock(&rwlock);
+        pthread_spin_lock(&spin);
+        pthread_spin_unlock(&spin);
+        sem_wait(&semaphore);
+        sem_post(&semaphore);
+        mtx_lock(&c11_mutex);
+        mtx_unlock(&c11_mutex);
+        pthread_mutex_lock(&recursive);
+        pthread_mutex_lock(&recursive);
+        pthread_mutex_unlock(&recursive);
+        pthread_mutex_unlock(&recursive);
+    }
+    return unused;
+}
+
+static APART void storm_lock(void)
+{
+    pthread_mutex_lock(&mutex);
+    for (volatile int n = 0; n < 50; n++)
+        ;
+    pthread_mutex_unlock(&mutex);
+    __asm__ volatile("");
+}
+
+static void *storm(void *unused)
+{
+    for (long n = 0; n < rounds; n++)
+        storm_lock();
+    return unused;
+}
+
+/* The parent's table of waiters comes along, with threads that don't. */
+static void wait_in_child(void)
+{
+    pthread_t ids[4];
+    pthread_mutex_lock(&mutex);
+    ready = 0;
+    signalled = 1;
+    for (int n = 0; n < 4; n++)
+        pthread_create(&ids[n], NULL, wait_once, NULL);
+    while (ready < 4)
+        sched_yield();
+    rest();
+    pid_t child = fork();
+    if (child == 0) {
+        waited = 0;
+        pthread_mutex_unlock(&mutex);
+        signalled = 0;
+        held(2);
+        printf("child %ld\n", (long)waited);
+        fflush(stdout);
+        exit(0);
+    }
+    waitpid(child, NULL, 0);
+    pthread_mutex_unlock(&mutex);
+    for (int n = 0; n < 4; n++)
+        pthread_join(ids[n], NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 1 ? argv[1] : "";
+    rounds = argc > 2 ? atol(argv[2]) : 0;
+    ms = argc > 3 ? atol(argv[3]) : 0;
+    if (strcmp(mode, "held") == 0 && rounds > 0 && rounds <= 64) {
+        held((int)rounds);
+    } else if (strcmp(mode, "rounds") == 0) {
+        hold_rounds();
+    } else if (strcmp(mode, "kind") == 0 && argc > 3) {
+        if (one_kind(argv[2]))
+            return 2;
+    } else if (strcmp(mode, "free") == 0) {
+        use_freely(NULL);
+    } else if (strcmp(mode, "storm") == 0) {
+        pthread_t ids[2];
+        for (int n = 0; n < 2; n++)
+            pthread_create(&ids[n], NULL, storm, NULL);
+        for (int n = 0; n < 2; n++)
+            pthread_join(ids[n], NULL);
+    } else if (strcmp(mode, "fork") == 0) {
+        ms = 50;
+        wait_in_child();
+    } else {
+        fprintf(stderr, "waits: see the comment at the top of waits.c\n");
+        return 2;
+    }
+    printf("%ld\n", (long)waited);
+    return 0;
+}
