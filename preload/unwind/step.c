@@ -173,8 +173,9 @@ static enum walk_status apply(const struct reading *reading, void *data)
     regs->r[ARCH_PC] = arch_code_address(regs->r[ARCH_RA]);
     bool signal_frame = reading->fde.signal_frame;
     uintptr_t sp = regs->r[ARCH_SP];
-    bool rises =
-        sp > old.r[ARCH_SP] || (ARCH_RA != ARCH_PC && *request->exact && sp == old.r[ARCH_SP]);
+    /* An interrupted function may have left its frame already: its return address
+     * is in a register (aarch64's leaves; the last jump of _Unwind_RaiseException). */
+    bool rises = sp > old.r[ARCH_SP] || (*request->exact && sp == old.r[ARCH_SP]);
     if (!signal_frame && !rises)
         return WALK_BROKEN;
     memory_adopt(request->memory, sp);

@@ -208,6 +208,32 @@ static void test_errno_is_kept(void **state)
     assert_int_equal(errno, 4711);
 }
 
+#if defined(__x86_64__)
+/* At the jump that ends _Unwind_RaiseException the frame is gone, and the
+ * caller's address is in rcx: CFA = rsp, RA = rcx. The same by hand. */
+extern const char jump_begin[];
+__asm__(".text\n"
+        ".type jump_by_register, @function\n"
+        "jump_by_register:\n"
+        ".cfi_startproc\n"
+        ".cfi_def_cfa rsp, 0\n"
+        ".cfi_register rip, rcx\n"
+        "jump_begin: jmp *%rcx\n"
+        ".cfi_endproc\n"
+        ".size jump_by_register, . - jump_by_register\n");
+
+static void test_return_address_in_a_register(void **state)
+{
+    ucontext_t context;
+    getcontext(&context);
+    context.uc_mcontext.gregs[REG_RCX] = context.uc_mcontext.gregs[REG_RIP];
+    context.uc_mcontext.gregs[REG_RIP] = (greg_t)jump_begin;
+    compare_context(&context, NULL);
+    assert_int_equal(last_end, UNWIND_COMPLETE);
+    assert_true(last_count > 3);
+}
+#endif
+
 /* A coroutine: neither the thread's limits nor anything else says where its stack is. */
 static ucontext_t main_context, coroutine_context;
 
@@ -417,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_null_call),
         cmocka_unit_test(test_coroutine),
 #if defined(__x86_64__)
+        cmocka_unit_test(test_return_address_in_a_register),
         cmocka_unit_test(test_generated_code),
         cmocka_unit_test(test_assembly_without_tables),
 #endif
