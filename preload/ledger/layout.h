@@ -124,7 +124,8 @@ struct ledger_thread {
     _Atomic(uint32_t) tid;         /* stored last: 0 = not filled */
     char name[LEDGER_THREAD_NAME]; /* may be renewed while it is read */
     /* As found by the walk request `asked`, before the thread was disturbed. */
-    uint64_t waiting_ns;     /* since it last ran; 0 = it runs, or not known */
+    uint64_t waiting_ns;     /* since it last ran; 0 = it runs, or not known. In a free
+                              * entry: the next free one */
     _Atomic(uint32_t) asked; /* the newest walk request that came by it */
     int32_t syscall;         /* number of the system call it is in; -1 = none, or not known */
     char wchan[LEDGER_THREAD_WCHAN]; /* kernel function it waits in; of those that can't answer */
@@ -197,6 +198,7 @@ struct ledger_header {
     _Atomic(uint32_t) command;           /* the collector's requests: see dump/ */
     _Atomic(uint32_t) command_done;
     _Atomic(uint32_t) sequence; /* of the last dump */
+    _Atomic(uint64_t) threads_free; /* entries to use again; high 32 bits: changes, low: first */
 
     _Alignas(64) _Atomic(uint64_t) stats[LEDGER_STATS_ROOM];
     struct ledger_section sections[LEDGER_SECTIONS];

@@ -134,15 +134,49 @@ struct ledger_thread *ledger_thread_get(uint32_t index)
     return index ? (struct ledger_thread *)memory_at(LEDGER_THREADS, 0) + index : NULL;
 }
 
+void ledger_thread_release(uint32_t index)
+{
+    struct ledger_thread *thread = ledger_thread_get(index);
+    uint64_t old = atomic_load(&ledger->threads_free), wanted;
+    do {
+        *(volatile uint64_t *)&thread->waiting_ns = (uint32_t)old;
+        wanted = ((old >> 32) + 1) << 32 | index;
+    } while (!atomic_compare_exchange_weak(&ledger->threads_free, &old, wanted));
+}
+
+/* An entry whose thread has ended, emptied; 0 when there is none. */
+static uint32_t thread_reuse(void)
+{
+    uint64_t old = atomic_load(&ledger->threads_free), wanted;
+    struct ledger_thread *thread;
+    do {
+        thread = ledger_thread_get((uint32_t)old);
+        if (!thread)
+            return 0;
+        /* somebody else may have taken it: then the exchange fails */
+        uint32_t next = (uint32_t)*(volatile uint64_t *)&thread->waiting_ns;
+        wanted = ((old >> 32) + 1) << 32 | next;
+    } while (!atomic_compare_exchange_weak(&ledger->threads_free, &old, wanted));
+    atomic_store(&thread->tid, 0); /* readers pass it by until it is filled again */
+    thread->waiting_ns = 0;
+    memset(thread->name, 0, sizeof thread->name);
+    atomic_store(&thread->walk, 0);
+    atomic_store(&thread->asked, 0);
+    atomic_store(&thread->cpu_ns, 0);
+    atomic_store(&thread->end_ns, 0);
+    return (uint32_t)old;
+}
+
 uint32_t ledger_thread(uint32_t tid, uint32_t creator, const char *name)
 {
     ledger_count(LEDGER_STAT_THREADS_SEEN, 1);
     uint64_t offset = memory_append(LEDGER_THREADS, sizeof(struct ledger_thread));
-    if (offset == 0) {
+    uint32_t index =
+        offset ? (uint32_t)(offset / sizeof(struct ledger_thread)) : thread_reuse();
+    if (index == 0) {
         ledger_count(LEDGER_STAT_THREADS_LOST, 1);
         return 0;
     }
-    uint32_t index = (uint32_t)(offset / sizeof(struct ledger_thread));
     struct ledger_thread *thread = ledger_thread_get(index);
     thread->creator = creator;
     thread->start_ns = sys_clock_ns(CLOCK_REALTIME);

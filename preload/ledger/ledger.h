@@ -58,6 +58,11 @@ struct ledger_counter *ledger_counter(unsigned plane, uint32_t site);
 
 /* Enters a thread: its index, or 0 when the table is full. name may be NULL. */
 uint32_t ledger_thread(uint32_t tid, uint32_t creator, const char *name);
+
+/* A thread has ended that nothing refers to but its entry: the entry may be given
+ * to another thread once the table is full. */
+void ledger_thread_release(uint32_t index);
+
 struct ledger_thread *ledger_thread_get(uint32_t index); /* NULL for 0 */
 
 /* Copies length bytes and a NUL into the string table: a reference, or 0. */

@@ -86,6 +86,7 @@ static void charge(uint64_t periods, const uint64_t *frames, unsigned depth, enu
         ledger_count(LEDGER_STAT_CPU_LOST, periods);
         return;
     }
+    thread_self.charged = true;
     thread_add(&counter->count, periods);
     thread_add(&counter->value, periods * period_ns);
     ledger_count(LEDGER_STAT_CPU_SAMPLES, 1);

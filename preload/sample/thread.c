@@ -53,6 +53,9 @@ void thread_end(void)
         atomic_store(&thread->cpu_ns, sys_clock_ns(CLOCK_THREAD_CPUTIME_ID));
         atomic_store(&thread->end_ns, sys_clock_ns(CLOCK_REALTIME));
     }
+    if (thread && !self->charged)
+        ledger_thread_release(self->index);
+    self->index = 0;
     if (!self->plane_owned || self->epoch != recorder_epoch())
         return;
     uint64_t bit = UINT64_C(1) << self->plane;
@@ -84,6 +87,7 @@ void thread_setup(void)
     self->tid = (uint32_t)sys_gettid();
     self->epoch = recorder_epoch();
     self->index = 0;
+    self->charged = false;
     self->last_block = NULL;
     self->heap_pending = 0;
     self->vforked = false;

@@ -38,6 +38,7 @@ struct thread_state {
     uint32_t owed;             /* periods signalled when there was no ledger yet */
     uintptr_t start;           /* its start routine; 0 = not known */
     bool timer_failed;         /* the kernel refused one */
+    bool charged;              /* CPU sites refer to its entry in the thread table */
     bool masked;               /* the program believes that it blocks our signal */
     uintptr_t interrupted;     /* stack pointer of a system call our signal ended (eintr.h) */
 };

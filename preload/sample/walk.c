@@ -188,7 +188,7 @@ void walk_answer(const ucontext_t *context)
     struct thread_state *self = &thread_self;
     if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
         return;
-    if (!recorder_active() || !ledger)
+    if (!recorder_active() || !ledger || self->ended)
         return;
     if (self->epoch != recorder_epoch())
         thread_setup();

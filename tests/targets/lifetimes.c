@@ -145,7 +145,7 @@ static long resident_kb(void)
     return pages * 4;
 }
 
-static void run_many(void)
+__attribute__((noipa)) void run_many(void)
 {
     long after_first = 0;
     unsigned lives = 20000 * probe_long(50);
@@ -159,6 +159,11 @@ static void run_many(void)
     long grown = resident_kb() - after_first;
     printf("%u threads, grown by %ld KiB\n", lives, grown);
     probe_check(grown < 4096, "%ld KiB", grown);
+    /* more than the thread table holds: entries of ended threads are used again */
+    const struct ledger_view *view = probe_open();
+    probe_check(lives > ledger_view_threads(view), "only %u threads", lives);
+    probe_check(ledger_view_stat(view, LEDGER_STAT_THREADS_LOST) == 0, "threads lost");
+    probe_check(probe_count(LEDGER_KIND_THREADCREATE, "run_many", false) == lives, "creations");
 }
 
 int main(int argc, char **argv)
