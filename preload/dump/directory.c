@@ -36,7 +36,9 @@ static long open_high(int directory, const char *path, int flags, unsigned mode)
 static void program_name(const struct ledger_view *view, struct text *text)
 {
     size_t length, start = 0;
-    const char *exe = ledger_view_string(view, view->header->exe, &length);
+    const char *exe = ledger_view_string(view, view->header->program, &length);
+    if (length == 0)
+        exe = ledger_view_string(view, view->header->exe, &length);
 
     for (size_t i = 0; i < length; i++)
         if (exe[i] == '/')

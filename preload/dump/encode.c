@@ -68,7 +68,8 @@ struct encoder {
     struct stream *stream;
     struct string_table strings;
     struct locations locations;
-    unsigned values; /* per sample */
+    unsigned values;     /* per sample */
+    unsigned own_module; /* libprof.so's, whose frames aren't the program's; 0 = in no stack */
     uint64_t ids[UNWIND_MAX_DEPTH + 1];
     struct {
         int64_t bytes, thread, tid, id, lock;
@@ -164,6 +165,16 @@ static void label_number(struct sample *sample, int64_t key, uint64_t number, in
     label->num_unit = unit;
 }
 
+static unsigned find_own_module(const struct ledger_view *view)
+{
+    struct ledger_module_view module;
+
+    for (uint32_t n = 1; n < ledger_view_modules(view); n++)
+        if (ledger_view_module(view, n, &module) && module.is_self)
+            return n;
+    return 0;
+}
+
 /* A stack's locations into encoder->ids. Returns how many. */
 static unsigned stack_ids(struct encoder *encoder, uint32_t stack)
 {
@@ -174,8 +185,13 @@ static unsigned stack_ids(struct encoder *encoder, uint32_t stack)
         encoder->ids[0] = locations_synthetic_id(&encoder->locations, LOCATION_NO_STACK);
         return 1;
     }
-    for (; count < view.depth && count < UNWIND_MAX_DEPTH; count++)
-        encoder->ids[count] = locations_id(&encoder->locations, view.frames[count]);
+    /* the walk left out libprof's frames at the top; a wrapper that called on (pthread_create's,
+     * say) is further down */
+    for (unsigned n = 0; n < view.depth && n < UNWIND_MAX_DEPTH; n++) {
+        uint64_t frame = view.frames[n];
+        if (UNWIND_MODULE(frame) != encoder->own_module || !encoder->own_module)
+            encoder->ids[count++] = locations_id(&encoder->locations, frame);
+    }
     /* a cut stack must not look like one that begins there (hazard 30) */
     if (view.end != UNWIND_COMPLETE)
         encoder->ids[count++] = locations_synthetic_id(
@@ -361,6 +377,7 @@ const char *dump_encode(const struct dump_request *request, struct sink *sink)
     if (encoder) {
         encoder->request = request;
         encoder->view = request->view;
+        encoder->own_module = find_own_module(request->view);
         encoder->description = &descriptions[request->profile];
         encoder->stream = stream_open(&arena, sink);
     }

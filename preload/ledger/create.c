@@ -6,6 +6,7 @@
 #include "ledger/memory.h"
 #include "runtime/sys.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -106,6 +107,11 @@ static void fill_header(struct ledger_header *header, const struct ledger_settin
     header->heap_peak_epoch = 1; /* a counter's epoch of 0 is older than any */
 }
 
+static uint32_t enter_string(const char *text)
+{
+    return text ? ledger_string(text, strlen(text)) : 0;
+}
+
 bool ledger_create(const struct ledger_settings *settings, int *fd)
 {
     unsigned planes = settings->planes;
@@ -127,12 +133,8 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
         header->sections[n] = sections[n];
     fill_header(header, settings, planes, size);
     ledger = header;
-    if (settings->exe) {
-        size_t length = 0;
-        while (settings->exe[length])
-            length++;
-        header->exe = ledger_string(settings->exe, length);
-    }
+    header->exe = enter_string(settings->exe);
+    header->program = enter_string(settings->program);
     if (settings->cmdline)
         header->cmdline = ledger_string(settings->cmdline, settings->cmdline_size);
     atomic_store_explicit(&header->magic, LEDGER_MAGIC, memory_order_release);

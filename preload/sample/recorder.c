@@ -12,6 +12,7 @@
 #include "unwind/unwind.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -54,6 +55,15 @@ static const char *program_path(void)
     }
     const char *name = (const char *)getauxval(AT_EXECFN);
     return name ? name : "";
+}
+
+/* As it was started: a program of many names (busybox, redis) goes by the one
+ * that was asked for. NULL when the kernel didn't say. */
+static const char *program_name(void)
+{
+    const char *path = (const char *)getauxval(AT_EXECFN),
+               *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
 }
 
 static unsigned processors(void)
@@ -170,6 +180,7 @@ bool recorder_ledger_slow(void)
         .mutex_fraction = config.mutex_fraction,
         .planes = planes,
         .exe = program_path(),
+        .program = program_name(),
         .cmdline = cmdline,
         .cmdline_size = read_cmdline(cmdline, sizeof cmdline),
     };
