@@ -185,7 +185,9 @@ struct ledger_header {
     uint64_t cpu_period_ns;  /* 0 = off */
     uint64_t block_rate_ns;  /* 0 = off */
     uint64_t mutex_fraction; /* 1 in so many contended unlocks; 0 = off */
-    uint32_t exe;            /* string reference: absolute path */
+    uint32_t exe;     /* string reference: absolute path */
+    uint32_t program; /* string reference: the name it was started by, last part only */
+    uint32_t unused;
     uint32_t cmdline;        /* string reference: the arguments, each with its NUL */
     uint64_t max_memory;     /* what total_reserved may come to, bytes */
     _Atomic(uint64_t) total_reserved; /* over all sections, bytes */
