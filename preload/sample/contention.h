@@ -44,7 +44,9 @@ bool contention_on_slow(void);
 
 static inline bool contention_on(void)
 {
-    return __builtin_expect(contention_mode == CONTENTION_ON, 1) || contention_on_slow();
+    uint32_t mode = contention_mode;
+    return __builtin_expect(mode == CONTENTION_ON, 1) ||
+           (mode == CONTENTION_UNKNOWN && contention_on_slow());
 }
 
 struct contention_wait {
