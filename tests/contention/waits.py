@@ -32,6 +32,12 @@ def near(got, expected, share=0.05, what=''):
     assert abs(got - expected) <= share * expected, f'{what} {got} instead of {expected}'
 
 
+def about(got, measured, nominal, what):
+    """On a busy machine a thread may lose the processor between its own clock and ours."""
+    assert 0.95 * min(measured, nominal) <= got <= 1.05 * measured, \
+        f'{what}: {got}; the program measured {measured}'
+
+
 def n_waiters_wait_n_times_as_long():
     done = waits('held', 8, 50, **EVERYTHING)
     block, mutex = (done.profile(p, symbolize=True) for p in ('block', 'mutex'))
@@ -90,10 +96,10 @@ def every_kind_is_seen():
     for kind, (waiter, holder, label) in kinds.items():
         done = waits('kind', kind, 100, **EVERYTHING)
         block = done.profile('block', symbolize=True)
-        near(delay(block, waiter, lock=label)[0], waited(done), what=kind)
+        about(delay(block, waiter, lock=label)[0], waited(done), 100e6, kind)
         if holder:
             mutex = done.profile('mutex', symbolize=True)
-            near(delay(mutex, holder, lock=label)[0], waited(done), what=kind)
+            about(delay(mutex, holder, lock=label)[0], waited(done), 100e6, kind)
             # the inner unlock of a recursive mutex lets nobody go
             assert delay(mutex, 'inner_unlock') == (0, 0)
         else:
