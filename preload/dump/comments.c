@@ -41,7 +41,7 @@ static void add_program(struct comments *comments, const char *exe, size_t lengt
     struct text text;
 
     text_init(&text, line, sizeof line);
-    text_string(&text, "libprof: program: ");
+    text_string(&text, "# libprof: program: ");
     text_bytes(&text, length ? exe : "unknown", length ? length : 7);
     add(comments, line, text.length);
 }
@@ -55,7 +55,7 @@ static void add_cmdline(struct comments *comments, const struct ledger_view *vie
     const char *cmdline = ledger_view_string(view, view->header->cmdline, &length);
 
     text_init(&text, line, sizeof line);
-    text_string(&text, "libprof: command line: ");
+    text_string(&text, "# libprof: command line: ");
     for (size_t i = 0; i < length && !text.cut; i++) {
         char c = cmdline[i];
         if (c || i + 1 < length)
@@ -72,26 +72,26 @@ static void add_settings(struct comments *comments, const struct dump_request *r
     case DUMP_HEAP:
     case DUMP_HEAPPEAK:
         if (header->heap_rate == 1)
-            add_format(comments, "libprof: every allocation recorded");
+            add_format(comments, "# libprof: every allocation recorded");
         else if (header->heap_rate)
-            add_format(comments, "libprof: mean bytes between heap samples: %lu",
+            add_format(comments, "# libprof: mean bytes between heap samples: %lu",
                        (unsigned long)header->heap_rate);
         else
-            add_format(comments, "libprof: the heap profile is switched off");
+            add_format(comments, "# libprof: the heap profile is switched off");
         break;
     case DUMP_CPU:
         if (header->cpu_period_ns)
-            add_format(comments, "libprof: ns of CPU time between samples: %lu",
+            add_format(comments, "# libprof: ns of CPU time between samples: %lu",
                        (unsigned long)header->cpu_period_ns);
         else
-            add_format(comments, "libprof: the CPU profile is switched off");
+            add_format(comments, "# libprof: the CPU profile is switched off");
         break;
     case DUMP_BLOCK:
-        add_format(comments, "libprof: waits recorded always from ns: %lu",
+        add_format(comments, "# libprof: waits recorded always from ns: %lu",
                    (unsigned long)header->block_rate_ns);
         break;
     case DUMP_MUTEX:
-        add_format(comments, "libprof: contended unlocks recorded, 1 in: %lu",
+        add_format(comments, "# libprof: contended unlocks recorded, 1 in: %lu",
                    (unsigned long)header->mutex_fraction);
         break;
     default:
@@ -108,20 +108,21 @@ void comments_write(const struct dump_request *request, struct stream *stream,
     size_t length;
 
     exe = ledger_view_string(view, view->header->exe, &length);
-    add_format(&comments, "libprof: version " LIBPROF_VERSION);
+    add_format(&comments, "# libprof: version " LIBPROF_VERSION);
     add_program(&comments, exe, length);
     add_cmdline(&comments, view);
-    add_format(&comments, "libprof: pid: %u, parent: %u", view->header->pid, view->header->ppid);
+    add_format(&comments, "# libprof: pid: %u, parent: %u", view->header->pid, view->header->ppid);
     add_settings(&comments, request);
     for (int stat = 0; stat < LEDGER_STAT_COUNT; stat++) {
         uint64_t count = ledger_view_stat(view, (enum ledger_stat)stat);
         if (count)
-            add_format(&comments, "libprof: %s: %lu", ledger_stat_sentence((enum ledger_stat)stat),
-                       (unsigned long)count);
+            add_format(&comments, "%slibprof: %s: %lu",
+                       ledger_stat_is_loss((enum ledger_stat)stat) ? "" : "# ",
+                       ledger_stat_sentence((enum ledger_stat)stat), (unsigned long)count);
     }
-    add_format(&comments, "libprof: memory of the tables: %lu of at most %lu bytes",
+    add_format(&comments, "# libprof: memory of the tables: %lu of at most %lu bytes",
                (unsigned long)atomic_load(&view->header->total_reserved),
                (unsigned long)view->header->max_memory);
     for (size_t i = 0; i < request->comment_count; i++)
-        add_format(&comments, "libprof: %s", request->comments[i]);
+        add_format(&comments, "# libprof: %s", request->comments[i]);
 }

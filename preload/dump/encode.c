@@ -88,6 +88,16 @@ const char *dump_profile_name(enum dump_profile profile)
     return descriptions[profile].name;
 }
 
+/*
+ * Who called the allocator is of interest, not what it is made of: frames of these
+ * names, and what they call, are dropped by readers (profile.proto). Mostly the
+ * walk starts outside of them anyway; what is left are C++'s operators, and wrappers
+ * that a library, the loader among them, compiled in.
+ */
+#define ALLOCATOR_FRAMES                                                                           \
+    "(__libc_|__GI___libc_|_*rtld_|je_|tc_|mi_)?(malloc|calloc|realloc|reallocarray|memalign|"     \
+    "posix_memalign|aligned_alloc|valloc|pvalloc)|operator new(\\[\\])?"
+
 static bool write_head(struct encoder *encoder)
 {
     const struct ledger_header *header = encoder->view->header;
@@ -114,8 +124,10 @@ static bool write_head(struct encoder *encoder)
     part.period_type = &period;
     part.period = 1;
     part.time_nanos = (int64_t)encoder->request->now_ns;
-    if (description->kind == LEDGER_KIND_HEAP)
+    if (description->kind == LEDGER_KIND_HEAP) {
         part.period = (int64_t)header->heap_rate;
+        part.drop_frames = string_table_literal(&encoder->strings, ALLOCATOR_FRAMES);
+    }
     if (description->kind == LEDGER_KIND_CPU) {
         part.period = (int64_t)header->cpu_period_ns;
         /* the one window; the others are totals as of now, as in Go */

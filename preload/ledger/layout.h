@@ -143,30 +143,32 @@ struct ledger_string {
 typedef _Atomic(uint64_t) ledger_slot;
 
 /*
- * Statistics, 64-bit counters in the header. X(name, sentence): one that isn't
- * zero becomes a comment of every profile written: "libprof: SENTENCE: N".
+ * Statistics, 64-bit counters in the header. X(name, loss, sentence): one that isn't
+ * zero becomes a comment of every profile written, "libprof: SENTENCE: N". A
+ * loss is something that the reader of the profile must know of; the rest
+ * stands behind a '#', which pprof's reports leave out.
  */
 #define LEDGER_STATS(X)                                                                            \
-    X(STACKS_COMPLETE, "stacks walked to their thread's start")                                    \
-    X(STACKS_TRUNCATED, "stacks cut at LIBPROF_DEPTH")                                             \
-    X(STACKS_BROKEN, "stacks whose outer callers could not be found")                              \
-    X(LOST_MEMORY, "events lost because LIBPROF_MAX_MEMORY was reached")                           \
-    X(LOST_STACK, "events lost because no stack could be walked")                                  \
-    X(LOST_REENTRY, "events passed by inside libprof's own work")                                  \
-    X(LIVE_LOST, "sampled blocks not followed to their free")                                      \
-    X(CPU_SAMPLES, "CPU samples taken")                                                            \
-    X(CPU_LOST, "CPU samples lost")                                                                \
-    X(CPU_TIMERS_FAILED, "threads without a CPU timer (see ulimit -i)")                            \
-    X(THREADS_SEEN, "threads seen")                                                                \
-    X(THREADS_LOST, "threads beyond the thread table, counted together")                           \
-    X(FORKS, "forks seen")                                                                         \
-    X(DUMPS, "dumps written")                                                                      \
-    X(DUMPS_FAILED, "dumps that could not be written")                                             \
-    X(CONTENTION_SKIPPED, "waits not recorded")                                                    \
-    X(SIGNALS_FORWARDED, "signals passed on to the program's handler")
+    X(STACKS_COMPLETE, false, "stacks walked to their thread's start")                             \
+    X(STACKS_TRUNCATED, false, "stacks cut at LIBPROF_DEPTH")                                      \
+    X(STACKS_BROKEN, false, "stacks whose outer callers could not be found")                       \
+    X(LOST_MEMORY, true, "events lost because LIBPROF_MAX_MEMORY was reached")                     \
+    X(LOST_STACK, true, "events lost because no stack could be walked")                            \
+    X(LOST_REENTRY, false, "events passed by inside libprof's own work")                           \
+    X(LIVE_LOST, true, "sampled blocks whose free can't be seen, taken as freed")                  \
+    X(CPU_SAMPLES, false, "CPU samples taken")                                                     \
+    X(CPU_LOST, true, "CPU samples lost")                                                          \
+    X(CPU_TIMERS_FAILED, true, "threads without a CPU timer (see ulimit -i)")                      \
+    X(THREADS_SEEN, false, "threads seen")                                                         \
+    X(THREADS_LOST, true, "threads beyond the thread table, counted together")                     \
+    X(FORKS, false, "forks seen")                                                                  \
+    X(DUMPS, false, "dumps written")                                                               \
+    X(DUMPS_FAILED, true, "dumps that could not be written")                                       \
+    X(CONTENTION_SKIPPED, false, "waits not recorded")                                             \
+    X(SIGNALS_FORWARDED, false, "signals passed on to the program's handler")
 
 enum ledger_stat {
-#define LEDGER_STAT_ENUM(name, sentence) LEDGER_STAT_##name,
+#define LEDGER_STAT_ENUM(name, loss, sentence) LEDGER_STAT_##name,
     LEDGER_STATS(LEDGER_STAT_ENUM)
 #undef LEDGER_STAT_ENUM
         LEDGER_STAT_COUNT
@@ -185,11 +187,11 @@ struct ledger_header {
     uint64_t cpu_period_ns;  /* 0 = off */
     uint64_t block_rate_ns;  /* 0 = off */
     uint64_t mutex_fraction; /* 1 in so many contended unlocks; 0 = off */
-    uint32_t exe;     /* string reference: absolute path */
-    uint32_t program; /* string reference: the name it was started by, last part only */
+    uint32_t exe;            /* string reference: absolute path */
+    uint32_t program;        /* string reference: the name it was started by, last part only */
     uint32_t unused;
-    uint32_t cmdline;        /* string reference: the arguments, each with its NUL */
-    uint64_t max_memory;     /* what total_reserved may come to, bytes */
+    uint32_t cmdline;                 /* string reference: the arguments, each with its NUL */
+    uint64_t max_memory;              /* what total_reserved may come to, bytes */
     _Atomic(uint64_t) total_reserved; /* over all sections, bytes */
 
     _Alignas(64) _Atomic(int64_t) heap_inuse; /* bytes, weighted */
@@ -199,7 +201,7 @@ struct ledger_header {
     _Alignas(64) _Atomic(uint32_t) walk; /* number of the newest thread-stack request */
     _Atomic(uint32_t) command;           /* the collector's requests: see dump/ */
     _Atomic(uint32_t) command_done;
-    _Atomic(uint32_t) sequence; /* of the last dump */
+    _Atomic(uint32_t) sequence;     /* of the last dump */
     _Atomic(uint64_t) threads_free; /* entries to use again; high 32 bits: changes, low: first */
 
     _Alignas(64) _Atomic(uint64_t) stats[LEDGER_STATS_ROOM];

@@ -220,9 +220,19 @@ uint64_t ledger_view_stat(const struct ledger_view *view, enum ledger_stat stat)
 const char *ledger_stat_sentence(enum ledger_stat stat)
 {
     static const char *const sentences[] = {
-#define STAT_SENTENCE(name, sentence) [LEDGER_STAT_##name] = sentence,
+#define STAT_SENTENCE(name, loss, sentence) [LEDGER_STAT_##name] = sentence,
         LEDGER_STATS(STAT_SENTENCE)
 #undef STAT_SENTENCE
     };
     return sentences[stat];
+}
+
+bool ledger_stat_is_loss(enum ledger_stat stat)
+{
+    static const bool losses[] = {
+#define STAT_LOSS(name, loss, sentence) [LEDGER_STAT_##name] = loss,
+        LEDGER_STATS(STAT_LOSS)
+#undef STAT_LOSS
+    };
+    return losses[stat];
 }

@@ -89,6 +89,7 @@ const char *ledger_view_string(const struct ledger_view *view, uint32_t string, 
 
 uint64_t ledger_view_stat(const struct ledger_view *view, enum ledger_stat stat);
 const char *ledger_stat_sentence(enum ledger_stat stat);
+bool ledger_stat_is_loss(enum ledger_stat stat);
 
 /*
  * How many allocations one sampled allocation of `size` bytes stands for:

@@ -123,12 +123,14 @@ static bool placed(const void *block)
     return ((uintptr_t)block & HEAP_MASK_PLACED) == 0;
 }
 
-/* Follows a block to its free, wherever it lies. */
+/* Follows a block to its free, wherever it lies. One that can't be followed
+ * counts as freed at once: in-use figures may be short of it, never leak it. */
 static void follow(const void *block, uint32_t site)
 {
     uint32_t stale = live_insert(block, site);
     if (stale == LIVE_FULL) {
         ledger_count(LEDGER_STAT_LIVE_LOST, 1);
+        record_free(site, NULL);
         return;
     }
     if (stale)
@@ -163,10 +165,10 @@ static __attribute__((noinline)) void record(const void *block, size_t size)
     if (!counter)
         return;
     thread_add(&counter->count, 1);
+    account_inuse(weighted(size));
     follow(block, site);
     if (exact)
         thread_self.last_block = block;
-    account_inuse(weighted(size));
 }
 
 bool heap_begin(void)

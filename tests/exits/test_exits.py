@@ -115,7 +115,7 @@ class Exec(Case):
                 found = self.profiles()
                 self.assertEqual(len(found), 1)
                 self.assertEqual(self.kept(found[0], KEPT), 1)
-                self.assertIn("libprof: before exec", found[0].comments)
+                self.assertIn("# libprof: before exec", found[0].comments)
                 if how in ("execl", "execlp"):
                     self.assertEqual(result.stdout, "one two\n")
                 if how == "execle":
@@ -127,7 +127,7 @@ class Exec(Case):
         result = self.leave("failed-exec")
         self.assertEqual(result.returncode, 10)
         found = self.profiles()
-        self.assertIn("libprof: at exit", found[-1].comments)
+        self.assertIn("# libprof: at exit", found[-1].comments)
         self.assertEqual(self.kept(found[-1], KEPT), 1)
 
     def test_vfork_child(self):
@@ -201,7 +201,7 @@ class Signals(Case):
         process.stdout.close()
         found = self.profiles()
         self.assertGreaterEqual(len(found), 3)
-        self.assertIn("libprof: regular", found[0].comments)
+        self.assertIn("# libprof: regular", found[0].comments)
 
 
 class ManyProcesses(Case):
@@ -267,7 +267,7 @@ class Harmless(Case):
                     found = self.profiles("sandbox")
                     self.assertEqual(len(found), 1)
                     self.assertEqual(self.kept(found[0], KEPT), 1)
-                    self.assertIn("libprof: before a seccomp filter", found[0].comments)
+                    self.assertIn("# libprof: before a seccomp filter", found[0].comments)
         self.assertEqual(subprocess.run([SANDBOX, "prctl", "TERM"], env=self.environment(),
                                         timeout=60).returncode, -signal.SIGTERM)
 
@@ -275,7 +275,7 @@ class Harmless(Case):
         result = subprocess.run([SANDBOX, "probe", "exit"], env=self.environment(), timeout=60,
                                 capture_output=True)
         self.assertEqual(result.returncode, 12)
-        self.assertIn("libprof: at exit", self.profiles("sandbox")[-1].comments)
+        self.assertIn("# libprof: at exit", self.profiles("sandbox")[-1].comments)
 
     def test_directory_that_cannot_be(self):
         result = self.leave("exit", LIBPROF_DIR="/proc/nowhere")

@@ -74,11 +74,6 @@ def valgrind_counts_the_same_in_ls():
     sums_up_as_valgrind('ls', '-laR', '/usr/include')
 
 
-def valgrind_counts_the_same_in_awk():
-    sums_up_as_valgrind('awk', 'BEGIN { for (i = 0; i < 5000; i++) a[i % 701] = a[i % 701] "-" i; '
-                        'for (k = 0; k < 701; k++) n += length(a[k]); print n }')
-
-
 def valgrind_counts_the_same_in_jq():
     sums_up_as_valgrind('jq', '-n', '[range(2000)|{a:., b:(.*3|tostring)}]|group_by(.a%7)|map(length)')
 
@@ -89,5 +84,5 @@ def output_is_the_programs_own():
 
 
 tests(each_function_is_counted_once, valgrind_counts_the_same_in_sqlite3,
-      valgrind_counts_the_same_in_ls, valgrind_counts_the_same_in_awk, valgrind_counts_the_same_in_jq,
+      valgrind_counts_the_same_in_ls, valgrind_counts_the_same_in_jq,
       output_is_the_programs_own)
