@@ -220,6 +220,7 @@ bool cli_parse_options(const struct command *c, int argc, char **argv, struct cl
             return false;
         }
     }
+    o->arguments[o->n_arguments] = NULL; /* execvp() reads up to it */
     return true;
 }
 

@@ -56,6 +56,12 @@ class Input(Case):
         self.write("bomb", block * 33)
         self.refuse(1, "larger than 512 MiB", "top", "-q", "bomb")
 
+    def test_run_passes_arguments(self):
+        """Options before the program are prof's; the program gets its own, all and only."""
+        for options in [[], ["--"], ["-q", "-o", "dumps", "--"], ["-o", "dumps"]]:
+            done = self.prof("run", *options, "printf", "<%s>", "a", "-b", "--", "c d")
+            self.assertEqual((done.returncode, done.stdout), (0, "<a><-b><--><c d>"), options)
+
     def test_bad_places(self):
         self.refuse(1, "prof: nothing: No such file", "top", "-q", "nothing")
         os.makedirs(self.path("dir"), exist_ok=True)
