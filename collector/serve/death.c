@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ struct pidfd_info_0 {
 };
 _Static_assert(sizeof(struct pidfd_info_0) == 64, "PIDFD_INFO_SIZE_VER0");
 #define PIDFD_GET_INFO_0 _IOWR(0xFF, 11, struct pidfd_info_0)
+#define SO_PEERPIDFD_0 77 /* asm-generic/socket.h */
 #define PIDFD_INFO_EXIT_0 (UINT64_C(1) << 3)
 
 /* Fields of /proc/PID/stat after the command's name (which may hold anything, so
@@ -55,12 +57,17 @@ static bool read_stat(pid_t pid, char *state, unsigned long long *start_ticks, i
     return field == 52;
 }
 
-int death_open(pid_t pid, uint64_t boot_ns)
+int death_open(int connection, pid_t pid, uint64_t boot_ns)
 {
+    /* Linux 6.5; from 6.16 on also for one that was reaped meanwhile. */
+    int pidfd = -1;
+    socklen_t size = sizeof pidfd;
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD_0, &pidfd, &size) == 0)
+        return pidfd;
     char state;
     int code;
     unsigned long long ticks;
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0)
         return -1;
     /* A process can't have started after its own hello: ticks are of CLOCK_BOOTTIME. */

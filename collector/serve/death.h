@@ -11,9 +11,10 @@
 
 #include "serve/collector.h"
 
-/* A pidfd of the process that said hello at boot_ns (CLOCK_BOOTTIME), or -1 when it
- * has ended (a later process with its pid is not taken for it). */
-int death_open(pid_t pid, uint64_t boot_ns);
+/* A pidfd of the process that connected `connection` and said hello at boot_ns
+ * (CLOCK_BOOTTIME), or -1 when it has ended (a later process with its pid is not
+ * taken for it). */
+int death_open(int connection, pid_t pid, uint64_t boot_ns);
 
 /* Watches a new process; one that has ended already is handled at once. */
 void death_watch(struct collector *collector, struct process *process);

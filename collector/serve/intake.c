@@ -222,7 +222,7 @@ static bool take_hello(struct collector *collector, struct client *client,
         death_replaced(collector, known); /* it went on as another program */
         process_release(known);
     }
-    entry.pidfd = death_open(entry.pid, hello->boot_ns);
+    entry.pidfd = death_open(client->fd, entry.pid, hello->boot_ns);
     client->process = registry_add(&collector->registry, &entry);
     death_watch(collector, client->process);
     return true;

@@ -75,5 +75,8 @@ bool report_dump(struct dump_request *request, enum dump_reason reason, uint32_t
                                 : reason == DUMP_REASON_EXEC ? HANDOVER_EXEC
                                                              : HANDOVER_ENDING))
         return true;
-    return send_all(request, sequence, chosen);
+    if (send_all(request, sequence, chosen))
+        return true;
+    atomic_fetch_sub(&ledger->sequence, 1); /* the directory's dump gets the number */
+    return false;
 }
