@@ -1,0 +1,72 @@
+/*
+ * A program to be watched: `served alloc COUNT SIZE SIGNAL` allocates COUNT blocks
+ * of SIZE bytes, frees every second one and kills itself with SIGNAL (0: exits with
+ * 3); `served work SECONDS` allocates, computes and fights over a mutex in two
+ * threads.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile unsigned long sum;
+static time_t deadline;
+
+__attribute__((noinline)) void *keep_block(size_t size)
+{
+    char *block = malloc(size);
+    block[0] = 1;
+    return block;
+}
+
+static int alloc(int count, size_t size, int signo)
+{
+    void *last = NULL;
+    for (int n = 0; n < count; n++) {
+        void *block = keep_block(size);
+        if (n % 2)
+            free(last);
+        last = block;
+    }
+    if (signo)
+        kill(getpid(), signo);
+    return 3;
+}
+
+__attribute__((noinline)) void burn_cpu(void)
+{
+    for (int n = 0; n < 200000; n++)
+        sum += (unsigned long)n * (unsigned long)n;
+}
+
+static void *work(void *argument)
+{
+    void *blocks[64] = {NULL};
+    for (unsigned n = 0; time(NULL) < deadline; n++) {
+        free(blocks[n % 64]);
+        blocks[n % 64] = keep_block(10007);
+        pthread_mutex_lock(&lock);
+        burn_cpu();
+        pthread_mutex_unlock(&lock);
+        burn_cpu();
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && strcmp(argv[1], "alloc") == 0)
+        return alloc(atoi(argv[2]), (size_t)atol(argv[3]), atoi(argv[4]));
+    if (argc != 3 || strcmp(argv[1], "work") != 0)
+        return 2;
+    pthread_t other;
+    deadline = time(NULL) + atoi(argv[2]);
+    pthread_create(&other, NULL, work, NULL);
+    work(NULL);
+    pthread_join(other, NULL);
+    return 0;
+}
