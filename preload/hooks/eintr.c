@@ -20,14 +20,16 @@ int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-    REPEAT_READY(poll);
+    if (!REPEAT_READY(poll))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
     return REPEAT(real.poll(fds, count, timeout), timeout = repeat_left_ms(timeout, end));
 }
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
 {
-    REPEAT_READY(__poll_chk);
+    if (!REPEAT_READY(__poll_chk))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
     return REPEAT(real.__poll_chk(fds, count, timeout, size),
                   timeout = repeat_left_ms(timeout, end));
@@ -38,7 +40,8 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 {
     struct timespec left;
     sigset_t copy;
-    REPEAT_READY(ppoll);
+    if (!REPEAT_READY(ppoll))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     mask = sigmask_strip(mask, &copy);
     return REPEAT(real.ppoll(fds, count, timeout, mask), timeout = repeat_left(timeout, end, &left));
@@ -49,7 +52,8 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 {
     struct timespec left;
     sigset_t copy;
-    REPEAT_READY(__ppoll_chk);
+    if (!REPEAT_READY(__ppoll_chk))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     mask = sigmask_strip(mask, &copy);
     return REPEAT(real.__ppoll_chk(fds, count, timeout, mask, size),
@@ -59,7 +63,8 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 /* Linux writes what is left into *timeout and leaves the sets alone on EINTR. */
 EXPORT int select(int count, fd_set *in, fd_set *out, fd_set *special, struct timeval *timeout)
 {
-    REPEAT_READY(select);
+    if (!REPEAT_READY(select))
+        return (int)repeat_raw(-ENOSYS);
     return REPEAT(real.select(count, in, out, special, timeout), (void)0);
 }
 
@@ -68,7 +73,8 @@ EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *special,
 {
     struct timespec left;
     sigset_t copy;
-    REPEAT_READY(pselect);
+    if (!REPEAT_READY(pselect))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     mask = sigmask_strip(mask, &copy);
     return REPEAT(real.pselect(count, in, out, special, timeout, mask),
@@ -77,7 +83,8 @@ EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *special,
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout)
 {
-    REPEAT_READY(epoll_wait);
+    if (!REPEAT_READY(epoll_wait))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
     return REPEAT(real.epoll_wait(epoll, events, count, timeout),
                   timeout = repeat_left_ms(timeout, end));
@@ -87,7 +94,8 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int tim
                        const sigset_t *mask)
 {
     sigset_t copy;
-    REPEAT_READY(epoll_pwait);
+    if (!REPEAT_READY(epoll_pwait))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
     mask = sigmask_strip(mask, &copy);
     return REPEAT(real.epoll_pwait(epoll, events, count, timeout, mask),
@@ -99,10 +107,8 @@ EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
 {
     struct timespec left;
     sigset_t copy;
-    if (!REPEAT_READY(epoll_pwait2) && !real.epoll_pwait2) {
-        errno = ENOSYS;
-        return -1;
-    }
+    if (!REPEAT_READY(epoll_pwait2)) /* glibc before 2.35 */
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     mask = sigmask_strip(mask, &copy);
     return REPEAT(real.epoll_pwait2(epoll, events, count, timeout, mask),
@@ -112,7 +118,8 @@ EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
 EXPORT int nanosleep(const struct timespec *time, struct timespec *remaining)
 {
     struct timespec left;
-    REPEAT_READY(nanosleep);
+    if (!REPEAT_READY(nanosleep))
+        return (int)repeat_raw(sys_call2(SYS_nanosleep, time, remaining));
     int result = REPEAT(real.nanosleep(time, &left), time = &left);
     if (result == -1 && errno == EINTR && remaining)
         *remaining = left;
@@ -126,7 +133,8 @@ EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *ti
     struct timespec left;
     bool relative = !(flags & TIMER_ABSTIME);
     int error;
-    REPEAT_READY(clock_nanosleep);
+    if (!REPEAT_READY(clock_nanosleep))
+        return ENOSYS;
     for (;;) {
         eintr_forget();
         error = real.clock_nanosleep(clock, flags, time, relative ? &left : remaining);
@@ -159,14 +167,16 @@ EXPORT unsigned sleep(unsigned time)
 
 EXPORT int pause(void)
 {
-    REPEAT_READY(pause);
+    if (!REPEAT_READY(pause))
+        return (int)repeat_raw(-ENOSYS);
     return REPEAT(real.pause(), (void)0);
 }
 
 EXPORT int sigsuspend(const sigset_t *mask)
 {
     sigset_t copy;
-    REPEAT_READY(sigsuspend);
+    if (!REPEAT_READY(sigsuspend))
+        return (int)repeat_raw(-ENOSYS);
     mask = sigmask_strip(mask, &copy);
     return REPEAT(real.sigsuspend(mask), (void)0);
 }
@@ -175,14 +185,16 @@ EXPORT int sigsuspend(const sigset_t *mask)
 EXPORT int sigwait(const sigset_t *set, int *signo)
 {
     sigset_t copy;
-    REPEAT_READY(sigwait);
+    if (!REPEAT_READY(sigwait))
+        return EINVAL;
     return real.sigwait(sigmask_strip(set, &copy), signo);
 }
 
 EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
     sigset_t copy;
-    REPEAT_READY(sigwaitinfo);
+    if (!REPEAT_READY(sigwaitinfo))
+        return (int)repeat_raw(-ENOSYS);
     set = sigmask_strip(set, &copy);
     return REPEAT(real.sigwaitinfo(set, info), (void)0);
 }
@@ -191,7 +203,8 @@ EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct times
 {
     struct timespec left;
     sigset_t copy;
-    REPEAT_READY(sigtimedwait);
+    if (!REPEAT_READY(sigtimedwait))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     set = sigmask_strip(set, &copy);
     return REPEAT(real.sigtimedwait(set, info, timeout), timeout = repeat_left(timeout, end, &left));

@@ -37,7 +37,8 @@ static bool wait_ready(int fd, bool receives, uint64_t start)
 
 #define TRANSFER(name, receives, fd, call)                                                         \
     do {                                                                                           \
-        REPEAT_READY(name);                                                                        \
+        if (!REPEAT_READY(name))                                                                   \
+            return (__typeof__(call))repeat_raw(-ENOSYS);                                          \
         uint64_t start = started();                                                                \
         return REPEAT(call, {                                                                      \
             if (!wait_ready(fd, receives, start))                                                  \
@@ -96,29 +97,36 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG to, socklen_t to_size)
 
 EXPORT ssize_t read(int fd, void *buffer, size_t size)
 {
+    if (!REPEAT_READY(read))
+        return repeat_raw(sys_call3(SYS_read, fd, buffer, size));
     TRANSFER(read, true, fd, real.read(fd, buffer, size));
 }
 
 EXPORT ssize_t write(int fd, const void *buffer, size_t size)
 {
+    if (!REPEAT_READY(write))
+        return repeat_raw(sys_call3(SYS_write, fd, buffer, size));
     TRANSFER(write, false, fd, real.write(fd, buffer, size));
 }
 
 EXPORT int msgsnd(int queue, const void *message, size_t size, int flags)
 {
-    REPEAT_READY(msgsnd);
+    if (!REPEAT_READY(msgsnd))
+        return (int)repeat_raw(-ENOSYS);
     return REPEAT(real.msgsnd(queue, message, size, flags), (void)0);
 }
 
 EXPORT ssize_t msgrcv(int queue, void *message, size_t size, long type, int flags)
 {
-    REPEAT_READY(msgrcv);
+    if (!REPEAT_READY(msgrcv))
+        return (int)repeat_raw(-ENOSYS);
     return REPEAT(real.msgrcv(queue, message, size, type, flags), (void)0);
 }
 
 EXPORT int semop(int set, struct sembuf *operations, size_t count)
 {
-    REPEAT_READY(semop);
+    if (!REPEAT_READY(semop))
+        return (int)repeat_raw(-ENOSYS);
     return REPEAT(real.semop(set, operations, count), (void)0);
 }
 
@@ -126,7 +134,8 @@ EXPORT int semtimedop(int set, struct sembuf *operations, size_t count,
                       const struct timespec *timeout)
 {
     struct timespec left;
-    REPEAT_READY(semtimedop);
+    if (!REPEAT_READY(semtimedop))
+        return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     return REPEAT(real.semtimedop(set, operations, count, timeout),
                   timeout = repeat_left(timeout, end, &left));

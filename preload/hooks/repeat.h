@@ -6,6 +6,7 @@
 #define LIBPROF_HOOKS_REPEAT_H
 
 #include "runtime/real.h"
+#include "runtime/sys.h"
 #include "sample/eintr.h"
 #include "sample/recorder.h"
 
@@ -14,8 +15,20 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Resolves the real functions, should this be the process's first hook. */
-#define REPEAT_READY(name) (__builtin_expect(real.name != NULL, 1) || (recorder_active(), 0))
+/* Is the real function known? Resolves them all, should this be the process's first
+ * hook. False: dlsym is at work below us (another allocator's start may read a
+ * file, say), or the C library has no such function. */
+#define REPEAT_READY(name)                                                                         \
+    (__builtin_expect(real.name != NULL, 1) || (recorder_active(), real.name != NULL))
+
+/* What to do then: the bare system call, its error in errno. */
+static inline long repeat_raw(long result)
+{
+    if (result >= 0)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
 
 /* The call's result; made again, after `again` (a statement), while our signal
  * alone ended it. */

@@ -8,8 +8,8 @@
  * mask of its own) are honoured; such a thread is reached again at its next call here.
  */
 #include "hooks/export.h"
+#include "hooks/repeat.h"
 #include "hooks/sigmask.h"
-#include "runtime/real.h"
 #include "sample/handler.h"
 #include "sample/recorder.h"
 
@@ -54,14 +54,23 @@ static int change(change_mask *real_change, int how, const sigset_t *set, sigset
     return 0;
 }
 
+/* While dlsym is at work below us: there is no signal of ours yet. */
+static long raw(int how, const sigset_t *set, sigset_t *old)
+{
+    return sys_call4(SYS_rt_sigprocmask, how, set, old, sizeof(uint64_t));
+}
+
 EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
-    recorder_active(); /* resolves the real one, should this be the first call */
+    if (!REPEAT_READY(sigprocmask))
+        return (int)repeat_raw(raw(how, set, old));
     return change(real.sigprocmask, how, set, old);
 }
 
+/* Gives its error back instead of setting errno. */
 EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-    recorder_active();
-    return change(real.pthread_sigmask ? real.pthread_sigmask : real.sigprocmask, how, set, old);
+    if (!REPEAT_READY(pthread_sigmask))
+        return (int)-raw(how, set, old);
+    return change(real.pthread_sigmask, how, set, old);
 }

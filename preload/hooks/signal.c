@@ -15,6 +15,7 @@
 #include "runtime/signals.h"
 #include "runtime/sys.h"
 #include "sample/eintr.h"
+#include "sample/handler.h"
 #include "sample/recorder.h"
 
 #include <errno.h>
@@ -69,12 +70,57 @@ static sighandler_t set_sysv(int signo, sighandler_t handler)
     return set_simply(signo, handler, (int)(SA_RESETHAND | SA_NODEFER), false);
 }
 
+/* Signals that tell of a fault or an abort. */
+#define FAULTS                                                                                     \
+    (HANDLER_BIT(SIGSEGV) | HANDLER_BIT(SIGBUS) | HANDLER_BIT(SIGFPE) | HANDLER_BIT(SIGILL) |      \
+     HANDLER_BIT(SIGABRT) | HANDLER_BIT(SIGTRAP) | HANDLER_BIT(SIGSYS))
+
+/* Signals whose handler, as the program set it, blocks the sampling signal. */
+static _Atomic(uint64_t) blocks_sampling;
+
+/*
+ * A signal of the program's own. The sampling signal is kept out while the handler
+ * of a fault runs: that may be the end of a crashed program (hazard 40), or stand
+ * on an alternate stack with no room for a second frame (hazard 9). No other
+ * handler blocks it: its time is time. The program gets back the mask that it gave.
+ */
+static int set_other(int signo, const struct sigaction *action, struct sigaction *old)
+{
+    int mine = handler_signal;
+    struct sigaction changed;
+
+    if (!mine || signo < 1 || signo >= _NSIG || in_vfork_child())
+        return real.sigaction(signo, action, old);
+    uint64_t bit = HANDLER_BIT(signo);
+    bool had = (atomic_load(&blocks_sampling) & bit) != 0;
+    bool wants = action && sigismember(&action->sa_mask, mine) == 1;
+    if (action) {
+        changed = *action;
+        if (bit & FAULTS)
+            sigaddset(&changed.sa_mask, mine);
+        else
+            sigdelset(&changed.sa_mask, mine);
+    }
+    int result = real.sigaction(signo, action ? &changed : NULL, old);
+    if (result != 0)
+        return result;
+    if (old && had)
+        sigaddset(&old->sa_mask, mine);
+    else if (old)
+        sigdelset(&old->sa_mask, mine);
+    if (action && wants)
+        atomic_fetch_or(&blocks_sampling, bit);
+    else if (action)
+        atomic_fetch_and(&blocks_sampling, ~bit);
+    return 0;
+}
+
 EXPORT int sigaction(int signo, const struct sigaction *action, struct sigaction *old)
 {
     if (ours(signo))
         return act(signo, action, old);
     /* not resolved yet: dlsym is at work below us */
-    return real.sigaction ? real.sigaction(signo, action, old)
+    return real.sigaction ? set_other(signo, action, old)
                           : signals_real_action(signo, action, old);
 }
 

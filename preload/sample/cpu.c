@@ -9,10 +9,6 @@
 #include <signal.h>
 #include <time.h>
 
-/* Stack that a sample needs: room for the frames (1 KiB), a walk whose rules are
- * not in the cache (2.8 KiB), the ledger. */
-#define STACK_ROOM ((uintptr_t)4352)
-
 static uint64_t period_ns; /* 0 = off; immutable between starts */
 static _Atomic(bool) warned;
 
@@ -92,37 +88,10 @@ static void charge(uint64_t periods, const uint64_t *frames, unsigned depth, enu
     ledger_count(LEDGER_STAT_CPU_SAMPLES, 1);
 }
 
-/* Is there room to work in on this stack? Other stacks than the thread's own
- * (a coroutine's, an alternate one) can't be judged: the kernel's frame, as
- * large as all that follows, did fit. */
-static bool has_room(const struct unwind_stack *stack)
-{
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    return here < stack->low || here >= stack->high || here - stack->low >= STACK_ROOM;
-}
-
-void cpu_sample(unsigned weight, const ucontext_t *context)
+/* Walks and records. Not inlined: its frame is made once there is known to be room. */
+static __attribute__((noinline)) void record(unsigned weight, const ucontext_t *context)
 {
     struct thread_state *self = &thread_self;
-    /* A hook at work since before a raw fork still holds on to its parent's
-     * tables: they can't be replaced under it. */
-    if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
-        return;
-    if (!recorder_active())
-        return;
-    if (self->epoch != recorder_epoch())
-        thread_setup();
-    self->fired += weight;
-    if (!recorder_ledger()) {
-        self->owed += weight; /* the code that was interrupted is just making it */
-        return;
-    }
-    if (!has_room(&self->stack)) {
-        ledger_count(LEDGER_STAT_CPU_LOST, weight);
-        return;
-    }
-    weight += self->owed;
-    self->owed = 0;
     struct scratch scratch;
     enum unwind_end end;
     scratch_open(&scratch, (unsigned)config.depth);
@@ -133,6 +102,34 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
     else
         ledger_count(LEDGER_STAT_CPU_LOST, weight);
     scratch_close(&scratch);
+}
+
+void cpu_sample(unsigned weight, const ucontext_t *context)
+{
+    struct thread_state *self = &thread_self;
+    /* A hook at work since before a raw fork still holds on to its parent's
+     * tables: they can't be replaced under it. */
+    if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
+        return;
+    bool room = handler_has_room(context); /* making the ledger takes as much as a walk */
+    if (!room || !recorder_active()) {
+        if (ledger && self->epoch == recorder_epoch() &&
+            atomic_load(&recorder_page->phase) == RECORDER_ACTIVE)
+            ledger_count(LEDGER_STAT_CPU_LOST, weight);
+        else
+            self->owed += weight;
+        self->fired += weight;
+        return;
+    }
+    if (self->epoch != recorder_epoch())
+        thread_setup();
+    self->fired += weight;
+    if (!recorder_ledger()) {
+        self->owed += weight; /* the code that was interrupted is just making it */
+        return;
+    }
+    record(weight + self->owed, context);
+    self->owed = 0;
     /* names change seldom, and mostly early in a thread's life */
     if ((self->fired & (self->fired - 1)) == 0 || self->fired % 64 == 0)
         thread_refresh_name();

@@ -34,6 +34,21 @@ void handler_start(bool active)
         handler_signal = signal;
 }
 
+/* Frames (1 KiB), a walk whose rules are not in the cache (2.8 KiB), the ledger. */
+#define STACK_ROOM ((uintptr_t)4352)
+
+bool handler_has_room(const ucontext_t *context)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t low = thread_self.stack.low, high = thread_self.stack.high;
+    const stack_t *alternate = &context->uc_stack; /* the thread's, sigaltstack(2) */
+    if (here < low || here >= high) {
+        low = (uintptr_t)alternate->ss_sp;
+        high = alternate->ss_flags & SS_DISABLE ? low : low + alternate->ss_size;
+    }
+    return here < low || here >= high || here - low >= STACK_ROOM;
+}
+
 bool handler_unblock(void)
 {
     if (!handler_signal || handler_sealed())

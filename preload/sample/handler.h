@@ -49,6 +49,11 @@ bool handler_send(uint32_t tid);
 void handler_before_exec(void);
 void handler_after_failed_exec(void);
 
+/* Is there room for a walk on the stack that the handler runs on? Where a
+ * coroutine's stack ends isn't known: the kernel's frame, nearly as large as what follows, did
+ * fit. context: the interrupted one. */
+bool handler_has_room(const ucontext_t *context);
+
 /* What tells our signals from others of the same number: the addresses in si_value. */
 extern const char handler_timer_tag, handler_walk_tag;
 

@@ -183,12 +183,26 @@ void walk_collect(void)
     sys_unmap(memory, size);
 }
 
+/* Not inlined: its frame is made once there is known to be room. */
+static __attribute__((noinline)) uint32_t own_stack(const ucontext_t *context)
+{
+    struct scratch scratch;
+    enum unwind_end end;
+    scratch_open(&scratch, (unsigned)config.depth);
+    unsigned depth =
+        unwind_context(context, &thread_self.stack, scratch.frames, scratch.max, &end);
+    depth = scratch_drop_own(&scratch, depth);
+    uint32_t stack = depth ? ledger_stack(scratch.frames, depth, end) : 0;
+    scratch_close(&scratch);
+    return stack;
+}
+
 void walk_answer(const ucontext_t *context)
 {
     struct thread_state *self = &thread_self;
     if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
         return;
-    if (!recorder_active() || !ledger || self->ended)
+    if (!handler_has_room(context) || !recorder_active() || !ledger || self->ended)
         return;
     if (self->epoch != recorder_epoch())
         thread_setup();
@@ -197,13 +211,7 @@ void walk_answer(const ucontext_t *context)
     if (!thread)
         return;
     uint32_t walk = atomic_load(&ledger->walk);
-    struct scratch scratch;
-    enum unwind_end end;
-    scratch_open(&scratch, (unsigned)config.depth);
-    unsigned depth = unwind_context(context, &self->stack, scratch.frames, scratch.max, &end);
-    depth = scratch_drop_own(&scratch, depth);
-    atomic_store(&thread->walk_stack, depth ? ledger_stack(scratch.frames, depth, end) : 0);
-    scratch_close(&scratch);
+    atomic_store(&thread->walk_stack, own_stack(context));
     thread_refresh_name();
     atomic_store_explicit(&thread->walk, walk, memory_order_release);
 }

@@ -47,11 +47,12 @@ static void on_fault(int signo)
 
 static void altstack(void)
 {
-    /* room for two frames of this machine's registers: ours nests on the program's */
-    size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) * 3 + 4096;
+    /* room for one frame of this machine's registers, and not for a second on top */
+    size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 4096;
     stack_t stack = {.ss_sp = malloc(size), .ss_size = size};
     struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK};
     char *forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    probe_burn(100 * MS);
     sigaltstack(&stack, NULL);
     sigaction(SIGSEGV, &action, NULL);
     for (volatile unsigned n = 0; n < 300 * probe_long(10); n++)
@@ -59,6 +60,9 @@ static void altstack(void)
             *forbidden = 1;
     stack_t now;
     sigaltstack(NULL, &now);
+    struct sigaction after;
+    sigaction(SIGSEGV, NULL, &after);
+    probe_check(memcmp(&after.sa_mask, &action.sa_mask, 8) == 0, "the handler's mask changed");
     probe_check(now.ss_sp == stack.ss_sp && now.ss_size == size, "the alternate stack changed");
 }
 
@@ -132,6 +136,8 @@ int main(int argc, char **argv)
     const struct ledger_view *view = probe_open();
     printf("%lu of %lu ms seen, %lu samples lost, complete %.3f\n", seen / MS, used / MS,
            ledger_view_stat(view, LEDGER_STAT_CPU_LOST), probe_complete(LEDGER_KIND_CPU));
-    probe_check(seen > used * 0.85, "%lu of %lu ns", seen, used);
+    /* a handler of faults shows late, or not at all: sampling waits for its end */
+    bool faults = argc > 1 && strcmp(argv[1], "altstack") == 0;
+    probe_check(faults || seen > used * 0.85, "%lu of %lu ns", seen, used);
     return 0;
 }
