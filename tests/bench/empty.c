@@ -1,0 +1,2 @@
+/* A library that does nothing: what preloading one costs in itself. */
+int empty_library;

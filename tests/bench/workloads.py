@@ -1,0 +1,162 @@
+"""What is run: small loops that show one cost each, and programs that people use."""
+import os
+import random
+import socket
+import subprocess
+import time
+
+import modes
+
+BIN = modes.BIN
+
+
+class Workload:
+    """title; command(directory) -> argv, made once; ops: how many of `unit` one run does.
+
+    only: the modes that make sense here, if not all.
+    """
+
+    def __init__(self, title, command, ops=0, unit='', env=None, only=None):
+        self.title, self._command, self.ops, self.unit = title, command, ops, unit
+        self.env, self.only, self._made = env or {}, only, None
+
+    def run(self, mode, directory):
+        if self._made is None:
+            self._made = self._command(os.path.dirname(directory))
+        return modes.finish(modes.start(self._made, mode, directory, self.env))
+
+
+def _write(directory, name, text):
+    path = os.path.join(directory, name)
+    with open(path, 'w') as file:
+        file.write(text)
+    return path
+
+
+def _sqlite3(directory):
+    path = _write(directory, 'load.sql', """
+create table item(id integer primary key, name text, price real);
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 40000)
+insert into item select i, 'item number ' || (i * 7919 % 40000), i * 0.25 from n;
+create index by_name on item(name);
+select count(*), sum(length(name)) from item where name like '%99%';
+select substr(name, 1, 14) as g, count(*), group_concat(id) from item group by g order by 2 desc limit 5;
+select count(*) from (select distinct upper(name) || price from item order by 1);
+select count(*) from item a join item b on a.name = b.name where a.id % 3 = 0;
+select sum(length(printf('%s-%d-%f', name, id, price))) from item;
+""")
+    return ['sqlite3', ':memory:', f'.read {path}']
+
+
+def _python3(directory):
+    path = _write(directory, 'load.py', """
+import json
+data = [{'id': n, 'name': f'item {n}', 'tags': [f't{n % k}' for k in (2, 3, 5)],
+         'at': {'x': n * 0.5, 'y': None}} for n in range(3000)]
+for turn in range(6):
+    text = json.dumps(data, indent=1)
+    assert json.loads(text) == data
+print(len(text))
+""")
+    return ['python3', path]
+
+
+def _cc1(directory):
+    """A C file of 120 functions with loops, switches and structures, always the same."""
+    rng = random.Random(1)
+    parts = ['struct item { long a, b; struct item *next; char name[16]; };\n'
+             'extern long use(struct item *, long);\n']
+    for n in range(120):
+        cases = '\n'.join(f'        case {k}: s ^= i->a * {rng.randrange(3, 99)} + x; '
+                          f'if (s % {rng.randrange(3, 9)}) i->b += use(i, s); break;'
+                          for k in range(8))
+        parts.append(f"""
+long function_{n}(struct item *i, long x)
+{{
+    long s = {rng.randrange(1000)}, table[16];
+    for (int k = 0; k < 16; k++)
+        table[k] = x * k + i->name[k];
+    for (; i; i = i->next) {{
+        switch ((i->a ^ s) & 7) {{
+{cases}
+        }}
+        for (int k = 0; k < 16; k++)
+            s += table[k] * (i->b >> (k & 3)){f' + function_{rng.randrange(n)}(i, k)' if n else ''};
+    }}
+    return s;
+}}
+""")
+    path = _write(directory, 'load.c', ''.join(parts))
+    cc1 = subprocess.run(['gcc', '-print-prog-name=cc1'], capture_output=True, text=True,
+                         check=True).stdout.strip()
+    return [cc1, '-quiet', '-O2', path, '-o', os.path.join(directory, 'load.s')]
+
+
+class Redis(Workload):
+    """redis-server under redis-benchmark: the server's CPU, requests a second, p99."""
+
+    def __init__(self):
+        super().__init__('redis-server (jemalloc), 2 x 60,000 requests', None, 120000, 'request')
+
+    def run(self, mode, directory):
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = str(probe.getsockname()[1])
+        command = ['redis-server', '--port', port, '--bind', '127.0.0.1', '--save', '',
+                   '--dir', os.path.dirname(directory)]
+        server = modes.start(command, mode, directory)
+        client = ['redis-cli', '-p', port]
+        for _ in range(300):
+            if 'PONG' in subprocess.run(client + ['ping'], capture_output=True, text=True).stdout:
+                break
+            time.sleep(0.05)
+        bench = subprocess.run(
+            ['redis-benchmark', '-p', port, '-t', 'set,get', '-n', '60000', '-c', '20',
+             '-r', '20000', '-d', '200', '--csv'], capture_output=True, text=True, check=True)
+        subprocess.run(client + ['shutdown', 'nosave'], capture_output=True)
+        result = modes.finish(server)
+        rows = [line.replace('"', '').split(',') for line in bench.stdout.splitlines()]
+        header, rows = rows[0], [row for row in rows[1:] if row[0] in ('SET', 'GET')]
+        column = {name: n for n, name in enumerate(header)}
+        result.more['rps'] = sum(float(row[column['rps']]) for row in rows) / len(rows)
+        p99 = next(n for name, n in column.items() if name.startswith('p99'))
+        result.more['p99'] = sum(float(row[p99]) for row in rows) / len(rows)
+        return result
+
+
+HEAP = ('none', 'default', 'exact', 'heaptrack', 'jeprof')
+LOCK = ('none', 'default')
+
+
+def _c(program, *arguments):
+    return lambda directory: [f'{BIN}/{program}', *map(str, arguments)]
+
+
+WORKLOADS = {
+    'pair': Workload('malloc+free, 12 frames', _c('pair', 3000000, 12), 3e6, 'pair',
+                     only=HEAP + ('massif',)),
+    'mixed': Workload('mixed sizes, depth 10', _c('mixed', 2000000, 1), 2e6, 'pair', only=HEAP),
+    'mixed2': Workload('the same in 2 threads', _c('mixed', 1000000, 2), 2e6, 'pair', only=HEAP),
+    'handoff': Workload('one thread allocates, another frees', _c('mixed', 1000000, 'handoff'),
+                        1e6, 'pair', only=HEAP),
+    'templates': Workload('C++, deep templates', _c('templates', 60), only=HEAP),
+    'lock': Workload('uncontended mutex', _c('lock', 'pair', 20000000), 2e7, 'pair', only=LOCK),
+    'storm': Workload('contended mutex, 2 threads', _c('lock', 'storm', 4000000, 2), 8e6, 'pair',
+                      only=LOCK),
+    'work': Workload('contended mutex, 100 ns of work', _c('lock', 'work', 1500000, 2), 3e6,
+                     'pair', only=LOCK),
+    'spawn': Workload('fork, exec /bin/true, wait', _c('spawn', 150, '/bin/true'), 150, 'process',
+                      only=('none', 'empty', 'default')),
+    'sqlite3': Workload('sqlite3', _sqlite3),
+    'python3': Workload('python3 json, PYTHONMALLOC=malloc', _python3,
+                        env={'PYTHONMALLOC': 'malloc'}),
+    'cc1': Workload('cc1 -O2', _cc1),
+    'redis': Redis(),
+}
+# What is asked for by a group's name.
+GROUPS = {
+    'heap': ('pair', 'mixed', 'mixed2', 'handoff', 'templates', 'sqlite3', 'python3', 'cc1'),
+    'locks': ('lock', 'storm', 'work'),
+    'cpu': ('sqlite3', 'python3', 'cc1'),
+    'programs': ('sqlite3', 'python3', 'cc1', 'redis'),
+}
