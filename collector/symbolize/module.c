@@ -10,6 +10,8 @@
 #include "profile/mem.h"
 #include "symbolize/dwarf_file.h"
 #include "symbolize/elf_file.h"
+#include "symbolize/package.h"
+#include "symbolize/unwind_index.h"
 
 struct module {
     const struct profile_mapping *mapping;
@@ -169,6 +171,8 @@ static void resolve_one(struct module *m, uint64_t address)
     } else if (n && !*frames[n - 1].name && symbol) {
         frames[n - 1].name = symbol->name;
     }
+    if (!entry)
+        entry = unwind_index_find_entry(m->file, address);
     if (n && !*frames[n - 1].name)
         symbol_table_add(m->table, address, entry, NULL, 0);
     else
@@ -195,7 +199,7 @@ void module_resolve(struct module *m, const uint64_t *addresses, size_t n,
 const struct symbol *module_find(const struct module *m, uint64_t address)
 {
     const struct symbol *s = symbol_table_find(m->table, address + m->bias);
-    return s && s->n_frames ? s : NULL;
+    return s && (s->n_frames || s->entry) ? s : NULL;
 }
 
 uint64_t module_bias(const struct module *m)
@@ -203,10 +207,15 @@ uint64_t module_bias(const struct module *m)
     return -m->bias;
 }
 
-const char *module_reason(const struct module *m)
+const char *module_reason(struct module *m)
 {
-    if (!m->reason && m->file && !m->has_dwarf)
-        return "it has no symbols there: install its -dbgsym package, or set DEBUGINFOD_URLS";
+    if (!m->reason && m->file && !m->has_dwarf) {
+        char *package = *m->file->path == '/' ? package_find_debug(m->file->path) : NULL;
+        m->reason = mem_printf("it is stripped: %s%s, or set DEBUGINFOD_URLS",
+                               package ? "install " : "keep its debug file",
+                               package ? package : " at /usr/lib/debug/.build-id/");
+        free(package);
+    }
     return m->reason;
 }
 

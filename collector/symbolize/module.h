@@ -18,12 +18,13 @@ struct module *module_open(const struct profile_mapping *m, bool use_cache);
 /* Run-time addresses, sorted. */
 void module_resolve(struct module *m, const uint64_t *addresses, size_t n,
                     module_progress_fn *progress, void *arg);
-/* After module_resolve(); NULL: nothing known of that run-time address. */
+/* After module_resolve(); NULL: nothing known of that run-time address. Without frames:
+ * only where the function starts is known. */
 const struct symbol *module_find(const struct module *m, uint64_t address);
 /* Run-time minus link-time addresses. */
 uint64_t module_bias(const struct module *m);
 /* Why names are missing and what would help; NULL: there is no reason known. */
-const char *module_reason(const struct module *m);
+const char *module_reason(struct module *m);
 /* Stores the cache. */
 void module_close(struct module *m);
 

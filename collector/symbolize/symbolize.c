@@ -98,6 +98,22 @@ static void set_flags(struct profile_mapping *m, const struct symbol *symbol)
     m->has_inline_frames = m->has_inline_frames || m->has_line_numbers;
 }
 
+/* Of a stripped file the start of each function is known: `vim.basic+0x8a0e0` keeps
+ * them apart, in every report, and is what disassemblers can be asked for. */
+static void name_by_start(struct symbolizer *s, struct profile_location *l,
+                          const struct symbol *symbol, uint64_t bias)
+{
+    const char *slash = strrchr(l->mapping->file, '/');
+    char *name = mem_printf("%s+0x%llx", slash ? slash + 1 : l->mapping->file,
+                            (unsigned long long)symbol->entry);
+    struct symbol_frame frame = {.name = name, .file = ""};
+    struct symbol named = {.entry = symbol->entry, .frames = &frame, .n_frames = 1};
+    name_location(s, l, &named, bias);
+    l->mapping->has_functions = true;
+    s->named--;
+    free(name);
+}
+
 static int compare_locations(const void *a, const void *b)
 {
     const struct profile_location *x = *(struct profile_location *const *)a;
@@ -136,11 +152,12 @@ static void symbolize_mapping(struct symbolizer *s, struct profile_mapping *m,
         fputs("\r\033[K", stderr);
     for (size_t i = 0; i < n; i++) {
         const struct symbol *symbol = module_find(module, addresses[i]);
-        if (symbol) {
+        unnamed += !symbol || !symbol->n_frames;
+        if (symbol && symbol->n_frames) {
             name_location(s, locations[i], symbol, module_bias(module));
             set_flags(m, symbol);
-        } else {
-            unnamed++;
+        } else if (symbol) {
+            name_by_start(s, locations[i], symbol, module_bias(module));
         }
     }
     tell_missing(s, m, unnamed, n, module_reason(module));

@@ -127,6 +127,99 @@ class Symbols(Case):
         os.rename(self.path("kept"), self.path("app"))
         self.assertNotIn("outer_function", self.names())
 
+    def test_stripped_functions_stay_apart(self):
+        """Without symbols a function is called FILE+0xSTART, START being where it begins."""
+        self.build("-g")
+        table = self.run_it("nm", "-C", "app").stdout
+        starts = {line.split(maxsplit=2)[2].split("(")[0]: int(line.split()[0], 16)
+                  for line in table.splitlines() if line[0] != " " and "[clone" not in line}
+        wanted = [f"app+{starts[name]:#x}" for name in ("app::detail::Worker<double>::run",
+                                                       "outer_function")]
+        self.run_it("strip", "--strip-all", "app")
+        self.assertEqual(self.names(), wanted)
+        done = self.prof("top", "--no-cache", "app.txt")
+        self.assertRegex(done.stderr, "2 of 2 addresses have no name: it is stripped: ")
+        # From the cache the same; and all names as soon as there is a debug file again.
+        for _ in range(2):
+            self.assertIn(wanted[1], self.prof_ok("top", "-q", "app.txt"))
+
+    def test_mini_debuginfo(self):
+        """.gnu_debugdata, as Fedora ships it: an xz-packed symbol table."""
+        if not shutil.which("xz"):
+            self.skipTest("no xz")
+        self.build("-g")
+        for command in (["objcopy", "-S", "--remove-section", ".comment", "--keep-symbol",
+                         "_Z14outer_functionv", "app", "mini"],
+                        ["xz", "mini"],
+                        ["strip", "--strip-all", "app"],
+                        ["objcopy", "--add-section", ".gnu_debugdata=mini.xz", "app"]):
+            self.assertEqual(self.run_it(*command).returncode, 0, command)
+        self.assertEqual(self.names()[1], "outer_function")
+
+    def test_debuginfod(self):
+        """A server is asked when DEBUGINFOD_URLS names one, else nobody is."""
+        self.build("-g")
+        build_id = self.run_it("readelf", "-n", "app").stdout.split("Build ID: ")[1].split()[0]
+        folder = self.path("server/buildid/" + build_id)
+        os.makedirs(folder)
+        for command in (["objcopy", "--only-keep-debug", "app", folder + "/debuginfo"],
+                        ["strip", "--strip-all", "app"]):
+            self.assertEqual(self.run_it(*command).returncode, 0, command)
+        self.assertNotIn("outer_function", self.names())
+        self.env["DEBUGINFOD_URLS"] = "file://" + self.path("server") + "/"
+        try:
+            names = self.names()
+        finally:
+            del self.env["DEBUGINFOD_URLS"]
+        if names != FULL and not self.run_it("sh", "-c", "ls /usr/lib/*/libdebuginfod.so.1").stdout:
+            self.skipTest("no libdebuginfod")
+        self.assertEqual(names, FULL)
+
+    def test_vdso(self):
+        """The vDSO is no file: its symbols come from our own, which is the same."""
+        with open("/proc/self/maps") as file:
+            maps = file.read()
+        if "[vdso]" not in maps:
+            self.skipTest("no vDSO")
+        # A process of its own tells where its vDSO and clock_gettime in it are.
+        with open(self.path("clock.c"), "w") as out:
+            out.write(r"""
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <link.h>
+#include <string.h>
+int main(void)
+{
+    char *base = (char *)getauxval(AT_SYSINFO_EHDR);
+    ElfW(Ehdr) *e = (void *)base;
+    ElfW(Phdr) *p = (void *)(base + e->e_phoff);
+    ElfW(Dyn) *d = NULL;
+    for (int i = 0; i < e->e_phnum; i++)
+        if (p[i].p_type == PT_DYNAMIC)
+            d = (void *)(base + p[i].p_offset);
+    ElfW(Sym) *symbols = NULL;
+    char *names = NULL;
+    for (; d->d_tag; d++)
+        if (d->d_tag == DT_SYMTAB)
+            symbols = (void *)(base + d->d_un.d_ptr);
+        else if (d->d_tag == DT_STRTAB)
+            names = base + d->d_un.d_ptr;
+    for (ElfW(Sym) *s = symbols + 1; (char *)s < names; s++)
+        if (strcmp(names + s->st_name, "__vdso_clock_gettime") == 0)
+            printf("threads profile: total 1\n1 @ %p\n", base + s->st_value + 1);
+    puts("\n--- Memory map: ---");
+    char line[4096];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps))
+        fputs(line, stdout);
+    return 0;
+}
+""")
+        self.assertEqual(self.run_it("gcc", "-o", "clock", "clock.c").returncode, 0)
+        with open(self.path("clock.txt"), "w") as out:
+            subprocess.run([self.path("clock")], stdout=out, check=True)
+        self.assertRegex(self.prof_ok("top", "-q", "clock.txt"), r"(__vdso_)?clock_gettime")
+
     def test_rebuilt_file_is_refused(self):
         self.build("-g")
         self.prof_ok("symbolize", "-q", "app.txt", "-o", "named.pb.gz")
