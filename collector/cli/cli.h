@@ -18,6 +18,7 @@ struct cli_options {
     const char *base;         /* --base: subtracted */
     const char *diff_base;    /* --diff_base: compared with */
     const char *profile_kind; /* --profile: which files of a directory */
+    const char *program;      /* --program: whose files of a directory */
     const char *suppressions; /* --suppressions */
     const char *to;           /* --to: a format */
     const char *title;        /* --title */
@@ -74,8 +75,8 @@ int cli_fail(const char *subject, const char *text);
 void cli_notice(void *arg, const char *text);
 
 /*
- * The profile the arguments from index `first` on name (files, directories of dumps),
- * merged; less --base; symbolized unless --no-symbols; drop_frames applied. NULL: told.
+ * The profile the arguments from index `first` on name (files, directories of dumps,
+ * URLs, PIDs that a collector knows), merged; less --base; symbolized unless --no-symbols; drop_frames applied. NULL: told.
  * *entries (if not NULL) becomes malloc'ed, as symbolize_options.entries.
  */
 struct profile *cli_load(struct cli_options *o, int first, uint64_t **entries);

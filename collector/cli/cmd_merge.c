@@ -79,7 +79,7 @@ const struct command cmd_merge = {
             "Example:\n"
             "  prof merge run1/app.1.0001.cpu.pb.gz run2/app.2.0001.cpu.pb.gz -o cpu.pb.gz\n",
     .run = run_merge,
-    .options = "output base diff_base normalize profile quiet",
+    .options = "output base diff_base normalize profile program seconds http quiet",
 };
 
 const struct command cmd_filter = {

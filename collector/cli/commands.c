@@ -30,8 +30,9 @@ void cli_print_overview(FILE *out)
         fprintf(out, "  %-10s  %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     fputs("\n"
           "Profiles are pprof files (libprof's, Go's, anybody's; gzip'ed or not), Go's text\n"
-          "profiles, gperftools' CPU profiles, or directories of libprof's dumps. Several are\n"
-          "added up; \"-\" is standard input. Options are those of `go tool pprof`, written\n"
+          "profiles, gperftools' CPU profiles, or directories of libprof's dumps; or of live\n"
+          "processes: the PID of one that a collector knows (prof ps), or http://HOST:PORT/PATH.\n"
+          "Several are added up; \"-\" is standard input. Options are those of `go tool pprof`, written\n"
           "-focus=x, -focus x, or --focus x, before or after the files.\n"
           "\n"
           "prof help COMMAND tells more. Exit status: 0 done, 1 bad input, 2 bad command line.\n",

@@ -29,7 +29,9 @@ extern const struct command cmd_traces;
 extern const struct command cmd_tree;
 
 /* Options of every command that loads profiles, and of every report. */
-#define LOAD_OPTIONS "base diff_base normalize profile no-symbols full mangled no-cache pid quiet "
+#define LOAD_OPTIONS                                                                               \
+    "base diff_base normalize profile program seconds http no-symbols full mangled no-cache pid "  \
+    "quiet "
 #define FILTER_OPTIONS                                                                             \
     "focus ignore hide show show_from prune_from tagfocus tagignore tagshow taghide "
 #define REPORT_OPTIONS                                                                             \

@@ -2,11 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "profile/mem.h"
+
+/* Named in a notice; the rest is counted. */
+#define PROGRAMS_TOLD 6
 
 struct dump {
     char *path, *process; /* "EXE.PID" */
@@ -48,15 +52,36 @@ static int compare_dumps(const void *a, const void *b)
     return c ? c : (x->seq < y->seq) - (x->seq > y->seq);
 }
 
+/* Of EXE in EXE.PID. */
+static size_t name_length(const struct dump *d)
+{
+    const char *dot = strrchr(d->process, '.');
+    return dot ? (size_t)(dot - d->process) : strlen(d->process);
+}
+
+/* Is it the one that was asked for? By name or name.pid; *, ? and [] are special. */
+static bool is_program(const struct dump *d, const char *program)
+{
+    if (!program || fnmatch(program, d->process, 0) == 0)
+        return true;
+    char *name = mem_printf("%.*s", (int)name_length(d), d->process);
+    bool same = fnmatch(program, name, 0) == 0;
+    free(name);
+    return same;
+}
+
 /* What to show of a directory when nobody said. */
-static const char *choose_kind(const struct dump *dumps, size_t n)
+static const char *choose_kind(const struct dump *dumps, size_t n, const char *program)
 {
     static const char *const wanted[] = {"heap", "cpu", "profile", "allocs", "block", "mutex"};
     for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
         for (size_t j = 0; j < n; j++)
-            if (strcmp(dumps[j].kind, wanted[i]) == 0)
+            if (strcmp(dumps[j].kind, wanted[i]) == 0 && is_program(&dumps[j], program))
                 return wanted[i];
-    return n ? dumps[0].kind : "";
+    for (size_t j = 0; j < n; j++)
+        if (is_program(&dumps[j], program))
+            return dumps[j].kind;
+    return wanted[0];
 }
 
 static struct dump *read_names(const char *dir, size_t *n, struct profile_error *err)
@@ -83,7 +108,86 @@ static struct dump *read_names(const char *dir, size_t *n, struct profile_error 
     return dumps;
 }
 
-bool dump_dir_list(const char *dir, const char *kind, struct dump_list *out,
+/* Each kind once, separated by commas; `not` is left out. malloc'ed. */
+static char *join_kinds(const struct dump *dumps, size_t n, const char * not )
+{
+    char *text = mem_strdup("");
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(dumps[i].kind, not ) == 0 ||
+            (i && strcmp(dumps[i].kind, dumps[i - 1].kind) == 0))
+            continue;
+        char *longer = mem_printf("%s%s%s", text, *text ? ", " : "", dumps[i].kind);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* `cc1 (57 processes), ld (pid 812), ...` of dumps sorted by process. malloc'ed. */
+static char *join_programs(const struct dump *const *chosen, size_t n)
+{
+    char *text = mem_strdup("");
+    size_t programs = 0;
+    for (size_t i = 0, end; i < n; i = end) {
+        size_t length = name_length(chosen[i]);
+        for (end = i + 1; end < n && name_length(chosen[end]) == length &&
+                          memcmp(chosen[end]->process, chosen[i]->process, length) == 0;)
+            end++;
+        if (++programs > PROGRAMS_TOLD)
+            continue;
+        char *of = end - i > 1 ? mem_printf("%zu processes", end - i)
+                               : mem_printf("pid %s", chosen[i]->process + length + 1);
+        char *longer = mem_printf("%s%s%.*s (%s)", text, *text ? ", " : "", (int)length,
+                                  chosen[i]->process, of);
+        free(of);
+        free(text);
+        text = longer;
+    }
+    if (programs > PROGRAMS_TOLD) {
+        char *longer = mem_printf("%s and %zu more programs", text, programs - PROGRAMS_TOLD);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static char *tell_chosen(const char *dir, const char *kind, const struct dump *const *chosen,
+                         size_t n, const char *others, bool by_program)
+{
+    char *also = *others ? mem_printf("; -profile shows %s", others) : mem_strdup("");
+    char *programs = join_programs(chosen, n);
+    char *text = n == 1 ? mem_printf("%s%s", chosen[0]->path, also)
+                        : mem_printf("%s: %zu %s profiles added up: %s%s%s", dir, n, kind, programs,
+                                     by_program ? "" : "; -program picks", also);
+    free(programs);
+    free(also);
+    return text;
+}
+
+static void fail_empty(struct profile_error *err, const struct dump *dumps, size_t n,
+                       const char *kind, const char *program)
+{
+    const struct dump **all = mem_zero(n, sizeof(*all));
+    size_t processes = 0;
+    const char *any = choose_kind(dumps, n, NULL);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(dumps[i].kind, any) == 0 &&
+            (!processes || strcmp(all[processes - 1]->process, dumps[i].process) != 0))
+            all[processes++] = &dumps[i];
+    char *kinds = join_kinds(dumps, n, ""), *programs = join_programs(all, processes);
+    if (!n)
+        profile_fail(err, "no dumps (EXE.PID.SEQ.PROFILE.pb.gz) in this directory");
+    else if (program)
+        profile_fail(err, "no dump of kind '%s' of a program '%s' in this directory: there are %s",
+                     kind, program, programs);
+    else
+        profile_fail(err, "no dump of kind '%s' in this directory: there are %s", kind, kinds);
+    free(programs);
+    free(kinds);
+    free(all);
+}
+
+bool dump_dir_list(const char *dir, const char *kind, const char *program, struct dump_list *out,
                    struct profile_error *err)
 {
     size_t n;
@@ -93,23 +197,27 @@ bool dump_dir_list(const char *dir, const char *kind, struct dump_list *out,
         return false;
     qsort(dumps, n, sizeof(*dumps), compare_dumps);
     char wanted[32];
-    snprintf(wanted, sizeof(wanted), "%s", kind ? kind : choose_kind(dumps, n));
-    out->paths = mem_zero(n, sizeof(*out->paths));
-    const char *last = "";
+    snprintf(wanted, sizeof(wanted), "%s", kind ? kind : choose_kind(dumps, n, program));
+    const struct dump **chosen = mem_zero(n, sizeof(*chosen));
     for (size_t i = 0; i < n; i++)
-        if (strcmp(dumps[i].kind, wanted) == 0 && strcmp(dumps[i].process, last) != 0) {
-            out->paths[out->n++] = mem_strdup(dumps[i].path);
-            last = dumps[i].process;
-        }
-    if (!out->n)
-        profile_fail(err,
-                     kind ? "no dump of kind '%s' in this directory"
-                          : "no dumps (EXE.PID.SEQ.PROFILE.pb.gz) in this directory",
-                     kind);
+        if (strcmp(dumps[i].kind, wanted) == 0 && is_program(&dumps[i], program) &&
+            !(out->n && strcmp(chosen[out->n - 1]->process, dumps[i].process) == 0))
+            chosen[out->n++] = &dumps[i];
+    out->paths = mem_zero(out->n, sizeof(*out->paths));
+    for (size_t i = 0; i < out->n; i++)
+        out->paths[i] = mem_strdup(chosen[i]->path);
+    if (out->n) {
+        char *others = kind ? mem_strdup("") : join_kinds(dumps, n, wanted);
+        out->told = tell_chosen(dir, wanted, chosen, out->n, others, program != NULL);
+        free(others);
+    } else {
+        fail_empty(err, dumps, n, wanted, program);
+    }
     for (size_t i = 0; i < n; i++) {
         free(dumps[i].path);
         free(dumps[i].process);
     }
+    free(chosen);
     free(dumps);
     return out->n > 0;
 }
@@ -119,4 +227,5 @@ void dump_list_free(struct dump_list *l)
     for (size_t i = 0; i < l->n; i++)
         free(l->paths[i]);
     free(l->paths);
+    free(l->told);
 }

@@ -10,11 +10,13 @@
 struct dump_list {
     char **paths;
     size_t n;
+    char *told; /* a line for people: which these are, what else there is */
 };
 
 /* The newest dump of each process of one kind ("heap"); kind NULL: the first of heap,
- * cpu, threads, ... there is. False with *err: unreadable, or nothing there. */
-bool dump_dir_list(const char *dir, const char *kind, struct dump_list *out,
+ * cpu, threads, ... there is. program: only processes of that name (EXE or EXE.PID, with
+ * the shell's wildcards); NULL: all. False with *err: unreadable, or nothing there. */
+bool dump_dir_list(const char *dir, const char *kind, const char *program, struct dump_list *out,
                    struct profile_error *err);
 void dump_list_free(struct dump_list *l);
 

@@ -7,21 +7,23 @@
 
 #include "cli/cli.h"
 #include "cli/dump_dir.h"
+#include "cli/remote.h"
 #include "profile/mem.h"
 #include "profile/profile_io.h"
 #include "symbolize/symbolize.h"
+
+#define HTTP "http://"
 
 struct profile_list {
     struct profile **list;
     size_t n, cap;
 };
 
-static bool read_into(struct profile_list *l, const char *path)
+static bool keep(struct profile_list *l, struct profile *p, const char *name,
+                 const struct profile_error *err)
 {
-    struct profile_error err;
-    struct profile *p = profile_read_file(path, &err);
     if (!p) {
-        cli_fail(path, err.text);
+        cli_fail(name, err->text);
         return false;
     }
     l->list = mem_grow(l->list, l->n, &l->cap, sizeof(*l->list));
@@ -29,18 +31,61 @@ static bool read_into(struct profile_list *l, const char *path)
     return true;
 }
 
-/* A file, or the newest dumps in a directory. */
-static bool read_argument(struct profile_list *l, const char *path, const char *kind)
+static bool read_into(struct profile_list *l, const char *path)
+{
+    struct profile_error err;
+    struct profile *p = profile_read_file(path, &err);
+    return keep(l, p, path, &err);
+}
+
+/* http://HOST:PORT/PATH, as prof serve and Go's net/http/pprof answer it. */
+static bool read_url(struct profile_list *l, const char *url, const struct cli_options *o)
+{
+    struct profile_error err;
+    const char *rest = url + strlen(HTTP);
+    size_t n = strcspn(rest, "/");
+    unsigned seconds = remote_seconds(o, 0);
+    if (o->seconds && !seconds)
+        return false;
+    char *address = mem_printf("%.*s%s", (int)n, rest, memchr(rest, ':', n) ? "" : ":80");
+    struct profile *p = remote_profile_path(address, rest[n] ? rest + n : "/", seconds, &err);
+    free(address);
+    return keep(l, p, url, &err);
+}
+
+/* PID, or PID.N after an exec, of a process that a collector knows. */
+static bool read_process(struct profile_list *l, const char *id, const struct cli_options *o)
+{
+    struct profile_error err;
+    const char *kind = o->profile_kind ? o->profile_kind : "heap";
+    bool cpu = strcmp(kind, "cpu") == 0;
+    unsigned seconds = remote_seconds(o, 0);
+    if (o->seconds && !seconds)
+        return false;
+    struct profile *p = remote_profile(o->http, id, cpu ? "profile" : kind, seconds, &err);
+    return keep(l, p, id, &err);
+}
+
+/* A file, the newest dumps in a directory, or a live process. */
+static bool read_argument(struct profile_list *l, const char *path, struct cli_options *o)
 {
     struct stat st;
-    if (strcmp(path, "-") == 0 || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+    if (strncmp(path, HTTP, strlen(HTTP)) == 0)
+        return read_url(l, path, o);
+    if (strcmp(path, "-") == 0)
+        return read_into(l, path);
+    if (stat(path, &st) < 0)
+        return strspn(path, "0123456789.") == strlen(path) && *path ? read_process(l, path, o)
+                                                                    : read_into(l, path);
+    if (!S_ISDIR(st.st_mode))
         return read_into(l, path);
     struct dump_list dumps;
     struct profile_error err;
-    if (!dump_dir_list(path, kind, &dumps, &err)) {
+    if (!dump_dir_list(path, o->profile_kind, o->program, &dumps, &err)) {
         cli_fail(path, err.text);
         return false;
     }
+    cli_notice(o, dumps.told);
     bool ok = true;
     for (size_t i = 0; ok && i < dumps.n; i++)
         ok = read_into(l, dumps.paths[i]);
@@ -56,14 +101,14 @@ static void free_list(struct profile_list *l)
 }
 
 /* All of the named files added up; NULL: told. */
-static struct profile *read_merged(char *const *paths, int n, const char *kind)
+static struct profile *read_merged(char *const *paths, int n, struct cli_options *o)
 {
     struct profile_list l = {0};
     struct profile *merged = NULL;
     struct profile_error err;
     bool ok = true;
     for (int i = 0; ok && i < n; i++)
-        ok = read_argument(&l, paths[i], kind);
+        ok = read_argument(&l, paths[i], o);
     if (ok) {
         merged = profile_merge(l.list, l.n, &err);
         if (!merged)
@@ -79,7 +124,7 @@ static bool subtract_base(struct cli_options *o, struct profile **p)
     struct profile_error err;
     bool diff = o->diff_base != NULL;
     char *path = (char *)(uintptr_t)(diff ? o->diff_base : o->base);
-    struct profile *base = path ? read_merged(&path, 1, o->profile_kind) : NULL;
+    struct profile *base = path ? read_merged(&path, 1, o) : NULL;
     if (!path)
         return true;
     if (!base)
@@ -140,11 +185,11 @@ struct profile *cli_load(struct cli_options *o, int first, uint64_t **entries)
 {
     struct profile_error err;
     if (first >= o->n_arguments) {
-        fprintf(stderr, "prof: no profile named: give a file, a directory, or - for standard "
-                        "input\n");
+        fprintf(stderr, "prof: no profile named: give a file, a directory, a URL, the PID of a "
+                        "process of prof serve, or - for standard input\n");
         return NULL;
     }
-    struct profile *p = read_merged(o->arguments + first, o->n_arguments - first, o->profile_kind);
+    struct profile *p = read_merged(o->arguments + first, o->n_arguments - first, o);
     if (!p)
         return NULL;
     if (!subtract_base(o, &p)) {

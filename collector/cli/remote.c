@@ -80,27 +80,46 @@ static void show_progress(void *context, unsigned seconds)
     fflush(stderr);
 }
 
+static char *fetch_path(const char *address, const char *path, unsigned seconds, size_t *size,
+                        struct profile_error *err)
+{
+    bool terminal = isatty(STDERR_FILENO);
+    char *full = seconds
+                     ? mem_printf("%s%cseconds=%u", path, strchr(path, '?') ? '&' : '?', seconds)
+                     : mem_strdup(path);
+    char *bytes =
+        client_request(address, "GET", full, size, terminal ? show_progress : NULL, &seconds, err);
+    if (terminal)
+        fputs("\r\033[K", stderr);
+    free(full);
+    return bytes;
+}
+
 char *remote_fetch(const char *address, const char *id, const char *name, unsigned seconds,
                    size_t *size, struct profile_error *err)
 {
-    char *path = seconds ? mem_printf("/p/%s/debug/pprof/%s?seconds=%u", id, name, seconds)
-                         : mem_printf("/p/%s/debug/pprof/%s", id, name);
-    bool terminal = isatty(STDERR_FILENO);
-    char *bytes =
-        client_request(address, "GET", path, size, terminal ? show_progress : NULL, &seconds, err);
-    if (terminal)
-        fputs("\r\033[K", stderr);
+    char *path = mem_printf("/p/%s/debug/pprof/%s", id, name);
+    char *bytes = fetch_path(address, path, seconds, size, err);
     free(path);
     return bytes;
+}
+
+struct profile *remote_profile_path(const char *address, const char *path, unsigned seconds,
+                                    struct profile_error *err)
+{
+    size_t size;
+    char *bytes = fetch_path(address, path, seconds, &size, err);
+    struct profile *profile = bytes ? profile_read_memory(bytes, size, err) : NULL;
+    free(bytes);
+    return profile;
 }
 
 struct profile *remote_profile(const char *address, const char *id, const char *name,
                                unsigned seconds, struct profile_error *err)
 {
-    size_t size;
-    char *bytes = remote_fetch(address, id, name, seconds, &size, err);
-    struct profile *profile = bytes ? profile_read_memory(bytes, size, err) : NULL;
-    free(bytes);
+    char *path = mem_printf("/p/%s/debug/pprof/%s", id, name);
+    struct profile *profile = remote_profile_path(address, path, seconds, err);
+    free(path);
     return profile;
 }
 

@@ -32,6 +32,10 @@ char *remote_fetch(const char *address, const char *id, const char *name, unsign
 struct profile *remote_profile(const char *address, const char *id, const char *name,
                                unsigned seconds, struct profile_error *err);
 
+/* Of any path, at any server of net/http/pprof's profiles. */
+struct profile *remote_profile_path(const char *address, const char *path, unsigned seconds,
+                                    struct profile_error *err);
+
 /* --seconds, at least 1; 0: it makes no sense (told). */
 unsigned remote_seconds(const struct cli_options *o, unsigned standard);
 

@@ -56,6 +56,29 @@ class Input(Case):
         self.write("bomb", block * 33)
         self.refuse(1, "larger than 512 MiB", "top", "-q", "bomb")
 
+    def test_directory_of_programs(self):
+        """Whose dumps are added up is told, and can be chosen."""
+        os.mkdir(self.path("mixed"))
+        with open(self.path("heap.pb.gz"), "rb") as file:
+            data = file.read()
+        for name in ["cc1.11.0001.heap", "cc1.12.0001.heap", "cc1.12.0002.heap", "ld.gold.13.0001.heap",
+                     "ld.gold.13.0001.cpu"]:
+            self.write(f"mixed/{name}.pb.gz", data)
+        done = self.prof("top", "--no-symbols", "mixed")
+        self.assertEqual(done.stderr, "prof: mixed: 3 heap profiles added up: cc1 (2 processes), "
+                         "ld.gold (pid 13); -program picks; -profile shows cpu\n")
+        self.assertIn("900B total", done.stdout)
+        for program, total, told in [
+            ("cc1", "600B", "2 heap profiles added up: cc1 (2 processes)"),
+            ("cc1.12", "300B", "mixed/cc1.12.0002.heap.pb.gz"),
+            ("ld*", "300B", "mixed/ld.gold.13.0001.heap.pb.gz"),
+        ]:
+            done = self.prof("top", "--no-symbols", "-program", program, "mixed")
+            self.assertIn(total + " total", done.stdout)
+            self.assertIn(told, done.stderr)
+        self.refuse(1, "of a program 'as' in this directory: there are cc1 (2 processes), ld.gold",
+                    "top", "-program", "as", "mixed")
+
     def test_run_passes_arguments(self):
         """Options before the program are prof's; the program gets its own, all and only."""
         for options in [[], ["--"], ["-q", "-o", "dumps", "--"], ["-o", "dumps"]]:
