@@ -1,0 +1,36 @@
+#!/bin/sh
+# Builds one fuzz target with clang's libFuzzer and runs it for a while:
+# fuzz.sh SOURCE_ROOT BUILD_ROOT TARGET [SECONDS]. Skipped (77) without libFuzzer.
+# (pointer-overflow: glibc obstack macros count from NULL.)
+# A crash leaves its input in the working directory, named crash-*.
+set -e
+root=$1 build=$2 target=$3 seconds=${4:-10}
+command -v clang >/dev/null || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+echo 'int LLVMFuzzerTestOneInput(const char*d,unsigned long n){return 0;}' >"$work/probe.c"
+clang -fsanitize=fuzzer,address "$work/probe.c" -o "$work/probe" 2>/dev/null || exit 77
+
+collector=$root/collector preload=$root/preload
+case $target in
+frames) sources="$collector/serve/frame.c $collector/profile/mem.c" ;;
+query) sources="$collector/serve/query.c $collector/profile/mem.c" ;;
+pprof) sources="$(ls "$collector"/profile/*.c) $build/preload/dump/profile.pb-c.c" ;;
+ledger)
+    sources="$preload/ledger/reader.c $preload/ledger/weight.c $preload/runtime/arena.c
+        $preload/runtime/text.c $preload/dump/comments.c $preload/dump/encode.c
+        $preload/dump/locations.c $preload/dump/stream.c $preload/dump/string_table.c
+        $preload/dump/thread_state.c
+        $build/preload/dump/profile.pb-c.c"
+    ;;
+esac
+# shellcheck disable=SC2086
+clang -g -O1 -w -std=gnu17 -D_GNU_SOURCE -DLIBPROF_VERSION='"fuzz"' \
+    -fsanitize=fuzzer,address,undefined -fno-sanitize=alignment,pointer-overflow -fno-sanitize-recover=undefined \
+    -I"$collector" -I"$preload" -I"$build/preload/dump" \
+    "$root/tests/fuzz/fuzz_$target.c" $sources \
+    -lprotobuf-c -lz -lpcre2-8 -lm -o "$work/fuzz"
+mkdir "$work/corpus"
+"$work/fuzz" -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
+    -max_len=65536 "$work/corpus" "$root/tests/fuzz/$target" >"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
+tail -7 "$work/log"
