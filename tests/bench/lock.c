@@ -8,7 +8,7 @@
  *
  * Fighting threads are bound to processors in turn: two on one processor don't fight.
  */
-#define _GNU_SOURCE
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
 from run import environment, plain, run, target, tests  # noqa: E402
@@ -71,7 +72,12 @@ def valgrind_counts_the_same_in_sqlite3():
 
 
 def valgrind_counts_the_same_in_ls():
-    sums_up_as_valgrind('ls', '-laR', '/usr/include')
+    with tempfile.TemporaryDirectory() as tree:
+        for n in range(300):
+            directory = f'{tree}/{n % 17}'
+            os.makedirs(directory, exist_ok=True)
+            open(f'{directory}/a file of some name {n}', 'w').close()
+        sums_up_as_valgrind('ls', '-laR', tree)
 
 
 def valgrind_counts_the_same_in_jq():
