@@ -121,10 +121,15 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
         self->fired += weight;
         return;
     }
-    if (self->epoch != recorder_epoch())
+    if (self->epoch != recorder_epoch()) {
+        if (handler_sealed())
+            return;
         thread_setup();
+    }
     self->fired += weight;
-    if (!recorder_ledger()) {
+    /* under a seccomp filter neither a ledger nor a table entry can be made */
+    bool sealed = handler_sealed() && (!ledger || self->index == 0);
+    if (sealed || !recorder_ledger()) {
         self->owed += weight; /* the code that was interrupted is just making it */
         return;
     }
