@@ -8,6 +8,7 @@
 #include "serve/collector.h"
 #include "serve/http.h"
 #include "serve/pprof.h"
+#include "web/web.h"
 
 #define DEFAULT_HTTP "127.0.0.1:6060"
 #define DEFAULT_KEEP 1000
@@ -32,7 +33,7 @@ static char **split_names(const char *list)
 static int run_serve(struct cli_options *o)
 {
     static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
-                                                 NULL};
+                                                 web_routes, NULL};
     struct collector collector;
     struct profile_error err;
     if (o->n_arguments)
@@ -44,11 +45,13 @@ static int run_serve(struct cli_options *o)
         .remove_forgotten = true,
         .quiet = o->quiet,
     };
+    struct web *web = web_new();
     struct http_options http_options = {
         .address = o->http ? o->http : DEFAULT_HTTP,
         .hosts = (const char *const *)split_names(o->hosts),
         .default_id = o->default_id,
         .tables = tables,
+        .context = web,
     };
     sigset_t ends;
     sigemptyset(&ends);
@@ -57,13 +60,17 @@ static int run_serve(struct cli_options *o)
     sigaddset(&ends, SIGHUP);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if (!collector_start(&collector, &options, &err))
+    if (!collector_start(&collector, &options, &err)) {
+        web_free(web);
         return cli_fail("serve", err.text);
+    }
     struct http *http = http_start(&collector, &http_options, &err);
     if (!http) {
         collector_stop(&collector, false);
+        web_free(web);
         return cli_fail("serve", err.text);
     }
+    web_start_recording(web, &collector);
     if (!o->quiet)
         fprintf(stderr,
                 "prof: serving http://%s/\n"
@@ -73,7 +80,9 @@ static int run_serve(struct cli_options *o)
     sigwait(&ends, &got);
     atomic_store(&collector.stopping, true);
     http_stop(http);
+    web_stop_recording(web);
     collector_stop(&collector, true);
+    web_free(web);
     collector_free(&collector);
     return 0;
 }

@@ -1,8 +1,10 @@
 /* Source code with what each line costs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "profile/mem.h"
@@ -19,9 +21,25 @@ struct part {
     size_t n;
 };
 
-static char *cell(const struct report *r, char buf[UNIT_TEXT], int64_t value)
+/* A file that is a file (a pipe would wait for its writer), and that source_uid could
+ * read itself: names of sources come from the profiled program. Sets errno. */
+static FILE *open_file(const struct report *r, const char *path)
 {
-    return value ? report_value(r, buf, value) : strcpy(buf, ".");
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return NULL;
+    errno = fstat(fd, &st) < 0 ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
+    if (!errno && r->o.source_uid >= 0 && (long)st.st_uid != r->o.source_uid &&
+        !(st.st_mode & S_IROTH))
+        errno = EACCES;
+    FILE *in = errno ? NULL : fdopen(fd, "re");
+    if (!in) {
+        int wrong = errno;
+        close(fd);
+        errno = wrong;
+    }
+    return in;
 }
 
 /* Looks below each folder of the list and its parents, as sources move about. */
@@ -33,7 +51,7 @@ static FILE *open_source(const struct report *r, const char *file, char **why)
     FILE *in = NULL;
     *why = NULL;
     if (*path == '/') {
-        in = fopen(path, "re");
+        in = open_file(r, path);
         if (!in)
             *why = mem_printf("open %s: %s", path, strerror(errno));
     }
@@ -41,7 +59,7 @@ static FILE *open_source(const struct report *r, const char *file, char **why)
         size_t n = strcspn(dir, ":");
         for (size_t k = n; !in;) {
             char *name = mem_printf("%.*s/%s", (int)k, dir, path);
-            in = fopen(name, "re");
+            in = open_file(r, name);
             free(name);
             if (!k)
                 break;
@@ -75,48 +93,74 @@ static void find_extent(const struct part *p, int64_t *from, int64_t *to)
         *from = 1;
 }
 
-static void print_lines(const struct report *r, const struct part *p, FILE *in, FILE *out)
+/* Lines under construction. */
+struct listing {
+    struct report_source_line *lines;
+    size_t n, room;
+};
+
+static void add_line(struct listing *l, const struct part *p, int64_t number, char *text)
 {
-    char *line = NULL, a[UNIT_TEXT], b[UNIT_TEXT];
+    struct report_source_line line = {.number = number, .text = text};
+    for (size_t i = 0; i < p->n; i++)
+        if (p->nodes[i]->info.line == number) {
+            line.flat += p->nodes[i]->flat;
+            line.cum += p->nodes[i]->cum;
+        }
+    l->lines = mem_grow(l->lines, l->n, &l->room, sizeof(*l->lines));
+    l->lines[l->n++] = line;
+}
+
+static void read_lines(struct listing *l, const struct part *p, FILE *in)
+{
+    char *line = NULL;
     size_t cap = 0;
     int64_t from, to;
     find_extent(p, &from, &to);
     for (int64_t number = 1; number <= to && getline(&line, &cap, in) > 0; number++) {
-        int64_t flat = 0, cum = 0;
         if (number < from)
             continue;
-        for (size_t i = 0; i < p->n; i++)
-            if (p->nodes[i]->info.line == number) {
-                flat += p->nodes[i]->flat;
-                cum += p->nodes[i]->cum;
-            }
         line[strcspn(line, "\n")] = '\0';
-        fprintf(out, "%10s %10s %6" PRId64 ":%s\n", cell(r, a, flat), cell(r, b, cum), number,
-                line);
+        add_line(l, p, number, mem_strdup(line));
     }
     free(line);
 }
 
-static void print_part(const struct report *r, const struct part *p, FILE *out)
+/* Without a text: the lines that cost. The nodes are sorted by line. */
+static void list_costs(struct listing *l, const struct part *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->nodes[i]->info.line &&
+            (!l->n || l->lines[l->n - 1].number != p->nodes[i]->info.line))
+            add_line(l, p, p->nodes[i]->info.line, NULL);
+}
+
+static void visit_part(const struct report *r, const struct part *p, report_source_fn *visit,
+                       void *arg)
 {
     const struct graph_info *info = &p->nodes[0]->info;
-    char a[UNIT_TEXT], b[UNIT_TEXT], c[UNIT_TEXT], *why;
-    int64_t flat = 0, cum = 0;
+    struct report_source source = {.function = info->name, .file = info->file};
+    struct listing listing = {0};
+    char *why = NULL;
     for (size_t i = 0; i < p->n; i++) {
-        flat += p->nodes[i]->flat;
-        cum += p->nodes[i]->cum;
+        source.flat += p->nodes[i]->flat;
+        source.cum += p->nodes[i]->cum;
     }
-    fprintf(out, "ROUTINE ======================== %s in %s\n", info->name, info->file);
-    fprintf(out, "%10s %10s (flat, cum) %s of Total\n", report_value(r, a, flat),
-            report_value(r, b, cum), unit_percent(c, cum, r->total));
-    FILE *in = open_source(r, info->file, &why);
+    FILE *in = *info->file ? open_source(r, info->file, &why) : NULL;
     if (in) {
-        print_lines(r, p, in, out);
+        read_lines(&listing, p, in);
         fclose(in);
-    } else {
-        fprintf(out, " Error: %s\n", why);
-        free(why);
+    } else if (*info->file) {
+        list_costs(&listing, p);
     }
+    source.why = why;
+    source.lines = listing.lines;
+    source.n_lines = listing.n;
+    visit(arg, r, &source);
+    for (size_t i = 0; i < listing.n; i++)
+        free((char *)(uintptr_t)listing.lines[i].text);
+    free(listing.lines);
+    free(why);
 }
 
 static int by_function_file_line(const void *p, const void *q)
@@ -128,38 +172,35 @@ static int by_function_file_line(const void *p, const void *q)
     return c ? c : (a->line > b->line) - (a->line < b->line);
 }
 
-/* Nodes of one function stand together: print its files one by one. Returns where
+/* Nodes of one function stand together: visit its files one by one. Returns where
  * the next function starts. */
-static size_t print_function(const struct report *r, struct graph_node **nodes, size_t n,
-                             size_t from, FILE *out)
+static size_t visit_function(const struct report *r, struct graph_node **nodes, size_t n,
+                             size_t from, report_source_fn *visit, void *arg)
 {
     const char *name = nodes[from]->info.name;
     size_t end = from;
-    bool any = false;
     while (end < n && strcmp(nodes[end]->info.name, name) == 0)
         end++;
     for (size_t i = from, next; i < end; i = next) {
         for (next = i + 1; next < end && nodes[next]->info.file == nodes[i]->info.file;)
             next++;
         struct part p = {.nodes = nodes + i, .n = next - i};
-        if (!*nodes[i]->info.file)
+        /* without a file: sorted first, of interest only if there is nothing else */
+        if (!*nodes[i]->info.file && next < end)
             continue;
-        print_part(r, &p, out);
-        any = true;
+        visit_part(r, &p, visit, arg);
     }
-    if (!any)
-        fprintf(out, "No source information for %s\n", name);
     return end;
 }
 
-bool report_list(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+bool report_visit_sources(struct report *r, const char *symbol, report_source_fn *visit, void *arg,
+                          struct profile_error *err)
 {
     const struct graph_options o = {.sample_index = r->index,
                                     .mean = r->o.mean,
                                     .object_names = true,
                                     .drop_negative = r->o.drop_negative};
     struct regex *rx = regex_compile("argument", symbol, err);
-    char total[UNIT_TEXT];
     size_t n = 0;
     if (!rx)
         return false;
@@ -168,13 +209,52 @@ bool report_list(struct report *r, const char *symbol, FILE *out, struct profile
         if (regex_matches(rx, g->nodes[i]->info.name))
             g->nodes[n++] = g->nodes[i];
     regex_free(rx);
-    bool found = n > 0;
-    if (found) {
-        qsort(g->nodes, n, sizeof(*g->nodes), by_function_file_line);
-        fprintf(out, "Total: %s\n", report_value(r, total, r->total));
-        for (size_t i = 0; i < n;)
-            i = print_function(r, g->nodes, n, i, out);
-    }
+    qsort(g->nodes, n, sizeof(*g->nodes), by_function_file_line);
+    for (size_t i = 0; i < n;)
+        i = visit_function(r, g->nodes, n, i, visit, arg);
     graph_free(g);
-    return found || profile_fail(err, "no matches found for regexp: %.300s", symbol);
+    return n > 0 || profile_fail(err, "no matches found for regexp: %.300s", symbol);
+}
+
+/* ---- As text ---- */
+
+static char *cell(const struct report *r, char buf[UNIT_TEXT], int64_t value)
+{
+    return value ? report_value(r, buf, value) : strcpy(buf, ".");
+}
+
+/* What report_list prints to. */
+struct printer {
+    FILE *out;
+    bool started;
+};
+
+static void print_source(void *arg, const struct report *r, const struct report_source *part)
+{
+    struct printer *printer = arg;
+    char a[UNIT_TEXT], b[UNIT_TEXT], c[UNIT_TEXT];
+    if (!printer->started)
+        fprintf(printer->out, "Total: %s\n", report_value(r, a, r->total));
+    printer->started = true;
+    if (!*part->file) {
+        fprintf(printer->out, "No source information for %s\n", part->function);
+        return;
+    }
+    fprintf(printer->out, "ROUTINE ======================== %s in %s\n", part->function,
+            part->file);
+    fprintf(printer->out, "%10s %10s (flat, cum) %s of Total\n", report_value(r, a, part->flat),
+            report_value(r, b, part->cum), unit_percent(c, part->cum, r->total));
+    if (part->why)
+        fprintf(printer->out, " Error: %s\n", part->why);
+    for (size_t i = 0; i < part->n_lines && !part->why; i++) {
+        const struct report_source_line *line = &part->lines[i];
+        fprintf(printer->out, "%10s %10s %6" PRId64 ":%s\n", cell(r, a, line->flat),
+                cell(r, b, line->cum), line->number, line->text);
+    }
+}
+
+bool report_list(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+{
+    struct printer printer = {.out = out};
+    return report_visit_sources(r, symbol, print_source, &printer, err);
 }

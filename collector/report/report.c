@@ -14,6 +14,7 @@ void report_options_init(struct report_options *o)
         .unit = "minimum",
         .source_path = "",
         .trim_path = "",
+        .source_uid = -1,
         .trim = true,
         .node_count = -1,
         .node_fraction = 0.005,

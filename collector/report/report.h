@@ -20,6 +20,7 @@ struct report_options {
     const char *unit;         /* "minimum" */
     const char *tagroot, *tagleaf;
     const char *source_path, *trim_path; /* "" */
+    long source_uid; /* show no source that this user can't read; -1: ask nobody */
     enum profile_granularity granularity;
     bool no_inlines;
     bool cum;  /* sort by cum rather than flat */
@@ -78,6 +79,24 @@ void report_tags(struct report *r, FILE *out);
 void report_raw(const struct profile *p, FILE *out);
 /* Source lines of the functions that match. */
 bool report_list(struct report *r, const char *symbol, FILE *out, struct profile_error *err);
+
+/* What report_list shows, for those who show it in another way. A function has one
+ * part for each source file it has code in. */
+struct report_source_line {
+    int64_t number, flat, cum;
+    const char *text; /* NULL: not to be had */
+};
+struct report_source {
+    const char *function;
+    const char *file; /* "" unknown: no lines then */
+    const char *why;  /* the text is not to be had: only lines with a cost then; or NULL */
+    int64_t flat, cum;
+    const struct report_source_line *lines;
+    size_t n_lines;
+};
+typedef void report_source_fn(void *arg, const struct report *r, const struct report_source *part);
+bool report_visit_sources(struct report *r, const char *symbol, report_source_fn *visit, void *arg,
+                          struct profile_error *err);
 
 /* Totals, losses, largest places. */
 void report_stats(struct report *r, FILE *out);

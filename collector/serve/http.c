@@ -19,6 +19,7 @@ struct http {
     const struct route *const *tables;
     const char *const *hosts;
     char *default_id;
+    void *context;
     char host[256]; /* what was listened on, for the Host check */
     char address[300];
 };
@@ -251,6 +252,7 @@ static void answer(struct http *http, struct MHD_Connection *connection, const c
         .body_size = pending->size,
         .content_type = header_value(connection, "Content-Type"),
         .connection = connection,
+        .context = http->context,
     };
     if (!http_host_allowed(header_value(connection, "Host"), http->host, http->hosts))
         response_error(response, 403, "Forbidden: unknown Host (see prof serve --host)");
@@ -393,6 +395,7 @@ struct http *http_start(struct collector *collector, const struct http_options *
     http->collector = collector;
     http->tables = options->tables;
     http->hosts = options->hosts;
+    http->context = options->context;
     http->default_id = options->default_id ? mem_strdup(options->default_id) : NULL;
     int fd = listen_on(http, options->address, err);
     if (fd >= 0) {

@@ -60,6 +60,7 @@ struct request {
     const char *content_type;                    /* of the body; "" if none */
     const char *parameters[HTTP_PARAMETERS_MAX]; /* what stands for :name and *, in order */
     struct MHD_Connection *connection;
+    void *context; /* http_options.context */
 };
 
 struct response {
@@ -107,6 +108,7 @@ struct http_options {
     const char *const *hosts; /* names beside ours that Host may carry; ends with NULL; or NULL */
     const char *default_id;   /* whose profiles /debug/pprof/ shows; NULL: the only process's */
     const struct route *const *tables; /* ends with NULL */
+    void *context;                     /* for the handlers; the pages' state */
 };
 
 /* NULL with *err. The options are copied but for the tables. */

@@ -1,15 +1,9 @@
 #include "serve/pprof_index.h"
 
-#include "dump/encode.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-/* In the order of names, as Go sorts them; a negative profile counts as 0. */
-static const struct {
-    const char *name;
-    int profile;
-    const char *text;
-} entries[] = {
+const struct pprof_entry pprof_entries[] = {
     {"allocs", DUMP_HEAP, "A sampling of all past memory allocations"},
     {"block", DUMP_BLOCK, "Stack traces that led to blocking on synchronization primitives"},
     {"cmdline", -1, "The command line invocation of the current program"},
@@ -23,11 +17,10 @@ static const struct {
     {"threadcreate", DUMP_THREADCREATE, "Stack traces that led to the creation of new OS threads"},
     {"threads", DUMP_THREADS, "The same as goroutine"},
     {"trace", -1, "Not available for native programs"},
+    {NULL, -1, NULL},
 };
-#define ENTRIES (sizeof entries / sizeof *entries)
 
-/* How many records a profile would have. */
-static void count_records(struct process *process, size_t counts[DUMP_PROFILES])
+void pprof_count_records(struct process *process, size_t counts[DUMP_PROFILES])
 {
     pthread_rwlock_rdlock(&process->ledger_lock);
     uint32_t sites = process->ledger_base ? ledger_view_sites(&process->view) : 0;
@@ -54,23 +47,21 @@ void pprof_index(struct request *request, struct response *response, struct proc
     size_t counts[DUMP_PROFILES] = {0}, size = 0;
     char *text = NULL;
     FILE *out = open_memstream(&text, &size);
-    count_records(process, counts);
+    pprof_count_records(process, counts);
     fputs("<html>\n<head>\n<title>/debug/pprof/</title>\n<style>\n.profile-name{\n"
           "\tdisplay:inline-block;\n\twidth:6rem;\n}\n</style>\n</head>\n<body>\n"
           "/debug/pprof/<br>\n<p>Set debug=1 as a query parameter to export in legacy text "
           "format</p>\n<br>\nTypes of profiles available:\n<table>\n"
           "<thead><td>Count</td><td>Profile</td></thead>\n",
           out);
-    for (size_t i = 0; i < ENTRIES; i++)
+    for (const struct pprof_entry *entry = pprof_entries; entry->name; entry++)
         fprintf(out, "<tr><td>%zu</td><td><a href='%s?debug=1'>%s</a></td></tr>\n",
-                entries[i].profile < 0 ? 0 : counts[entries[i].profile], entries[i].name,
-                entries[i].name);
+                entry->profile < 0 ? 0 : counts[entry->profile], entry->name, entry->name);
     fputs("</table>\n<a href=\"goroutine?debug=2\">full goroutine stack dump</a>\n<br>\n<p>\n"
           "Profile Descriptions:\n<ul>\n",
           out);
-    for (size_t i = 0; i < ENTRIES; i++)
-        fprintf(out, "<li><div class=profile-name>%s: </div> %s</li>\n", entries[i].name,
-                entries[i].text);
+    for (const struct pprof_entry *entry = pprof_entries; entry->name; entry++)
+        fprintf(out, "<li><div class=profile-name>%s: </div> %s</li>\n", entry->name, entry->text);
     fputs("</ul>\n</p>\n</body>\n</html>", out);
     fclose(out);
     response_bytes(response, 200, "text/html; charset=utf-8", text, size);

@@ -2,8 +2,20 @@
 #ifndef COLLECTOR_SERVE_PPROF_INDEX_H
 #define COLLECTOR_SERVE_PPROF_INDEX_H
 
+#include "dump/encode.h"
 #include "serve/http.h"
 
 void pprof_index(struct request *request, struct response *response, struct process *process);
+
+/* What the index lists, in the order of names, as Go sorts them. */
+struct pprof_entry {
+    const char *name; /* NULL ends the list */
+    int profile;      /* enum dump_profile; negative: counts as 0 */
+    const char *text;
+};
+extern const struct pprof_entry pprof_entries[];
+
+/* How many records each profile would have. */
+void pprof_count_records(struct process *process, size_t counts[DUMP_PROFILES]);
 
 #endif
