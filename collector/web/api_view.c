@@ -371,6 +371,33 @@ void api_get_flame(struct request *request, struct response *response)
     view_release(view);
 }
 
+/* What a browser saves it as: endings that the readers of the formats look for, and
+ * no character of a foreign name that means something to a shell or a header. */
+static char *export_disposition(const struct view *view, const char *format)
+{
+    static const struct {
+        const char *format, *ending;
+    } endings[] = {{"pb", "pb.gz"},
+                   {"text", "txt"},
+                   {"chrome", "trace.json"},
+                   {"speedscope", "speedscope.json"},
+                   {"firefox", "firefox.json"}};
+    bool callgrind = strcmp(format, "callgrind") == 0;
+    const char *ending = format;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (strcmp(endings[i].format, format) == 0)
+            ending = endings[i].ending;
+    char *stem = mem_printf("%s%s%s.%s", view->program, *view->process_id ? "." : "",
+                            view->process_id, view->name);
+    for (char *c = stem; *c; c++)
+        if (!strchr("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-", *c))
+            *c = '_';
+    char *text = callgrind ? mem_printf("attachment; filename=\"callgrind.out.%s\"", stem)
+                           : mem_printf("attachment; filename=\"%s.%s\"", stem, ending);
+    free(stem);
+    return text;
+}
+
 void api_get_export(struct request *request, struct response *response)
 {
     struct profile_error err;
@@ -385,9 +412,7 @@ void api_get_export(struct request *request, struct response *response)
     struct export_options options = {.type = type};
     struct writer w = {0};
     if (type >= 0 && format->write(&w, p, &options, &err)) {
-        char *name = mem_printf("attachment; filename=\"%s%s%s\"",
-                                *format->extension ? "profile" : "callgrind.out.profile",
-                                format->extension, "");
+        char *name = export_disposition(view, format->name);
         response_bytes(response, 200, "application/octet-stream", w.data, w.size);
         w = (struct writer){0};
         reply_secure(response);
