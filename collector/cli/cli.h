@@ -76,8 +76,9 @@ void cli_notice(void *arg, const char *text);
 
 /*
  * The profile the arguments from index `first` on name (files, directories of dumps,
- * URLs, PIDs that a collector knows), merged; less --base; symbolized unless --no-symbols; drop_frames applied. NULL: told.
- * *entries (if not NULL) becomes malloc'ed, as symbolize_options.entries.
+ * URLs, PIDs that a collector knows), merged; less --base; symbolized unless --no-symbols;
+ * drop_frames applied. NULL: told. *entries (if not NULL) becomes malloc'ed, as
+ * symbolize_options.entries.
  */
 struct profile *cli_load(struct cli_options *o, int first, uint64_t **entries);
 

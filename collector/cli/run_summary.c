@@ -59,8 +59,13 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
             print_row(&rows[i]);
         if (n > ROWS)
             fprintf(stderr, "prof: and %zu more processes\n", n - ROWS);
-        fprintf(stderr, "prof: %zu profiles in %s; see them with: prof top %s\n", files,
-                collector->options.dir, collector->options.dir);
+        if (files)
+            fprintf(stderr, "prof: %zu profile%s in %s; see %s with: prof top %s\n", files,
+                    files > 1 ? "s" : "", collector->options.dir, files > 1 ? "them" : "it",
+                    collector->options.dir);
+        else
+            fprintf(stderr, "prof: nothing to write: too short for a CPU sample, and little "
+                            "memory (prof run --exact records every allocation)\n");
     }
     if (!n)
         fprintf(stderr, "prof: no process reported: is libprof.so made for this program?\n");

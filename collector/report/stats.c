@@ -8,6 +8,9 @@
 /* Places listed. */
 #define N_LARGEST 10
 
+/* _start, and the two functions of the C library that it calls. */
+#define START_FRAMES 3
+
 static int find_type(const struct profile *p, const char *name)
 {
     for (size_t i = 0; i < p->n_sample_types; i++)
@@ -65,20 +68,29 @@ static void print_temporary(const struct profile *p, FILE *out)
             unit_format(b, all > gone ? (bytes - gone_bytes) / (all - gone) : 0, "bytes", "auto"));
 }
 
-/* Does the outermost frame belong to what starts a program or a thread? */
+/* Do the outermost frames belong to what starts a program or a thread? Not only the
+ * very outermost: _start has no name in a stripped program. */
 static bool is_complete(const struct profile_sample *s)
 {
     static const char *const starts[] = {
         "_start", "__libc_start_main", "__libc_start_call_main", "start_thread", "__clone",
         "clone",  "_dl_start_user",    "runtime.goexit"};
-    if (!s->n_locations || !s->locations[s->n_locations - 1]->n_lines)
-        return false;
-    const struct profile_location *root = s->locations[s->n_locations - 1];
-    const char *name = root->lines[root->n_lines - 1].function->name;
-    for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
-        if (strncmp(name, starts[i], strlen(starts[i])) == 0)
-            return true;
+    for (size_t up = 1; up <= START_FRAMES && up <= s->n_locations; up++) {
+        const struct profile_location *l = s->locations[s->n_locations - up];
+        if (!l->n_lines)
+            continue;
+        const char *name = l->lines[l->n_lines - 1].function->name;
+        for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+            if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+                return true;
+    }
     return false;
+}
+
+/* FILE+0xSTART is what the symbolizer calls a function that has no name. */
+static bool has_name(const struct profile_location *l)
+{
+    return l->n_lines > 0 && !strstr(l->lines[l->n_lines - 1].function->name, "+0x");
 }
 
 static void print_stacks(const struct profile *p, FILE *out)
@@ -93,7 +105,7 @@ static void print_stacks(const struct profile *p, FILE *out)
             deepest = p->samples[i]->n_locations;
     }
     for (size_t i = 0; i < p->n_locations; i++) {
-        named += p->locations[i]->n_lines > 0;
+        named += has_name(p->locations[i]);
         with_lines += p->locations[i]->n_lines > 0 && p->locations[i]->lines[0].line > 0;
     }
     fputs("Stacks\n", out);

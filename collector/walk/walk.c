@@ -25,7 +25,7 @@ struct walk {
     struct {
         pid_t tid;
         struct task task;
-    } *tasks;
+    } * tasks;
     size_t n_tasks;
     size_t tasks_cap;
 };
@@ -140,6 +140,14 @@ static void label_sample(struct walk *walk, struct profile_sample *sample, pid_t
     sample->n_labels = (size_t)(label - sample->labels);
 }
 
+/* The library's own functions (a nanosleep() made again after a signal) are not what
+ * the program does. */
+static bool is_own(const struct profile_location *l)
+{
+    const char *slash = l->mapping ? strrchr(l->mapping->file, '/') : NULL;
+    return slash && strncmp(slash + 1, "libprof.so", 10) == 0;
+}
+
 /* Frames that were found before the walk failed are kept: better than none. */
 static int add_thread(Dwfl_Thread *thread, void *arg)
 {
@@ -147,8 +155,12 @@ static int add_thread(Dwfl_Thread *thread, void *arg)
     walk->depth = 0;
     dwfl_thread_getframes(thread, add_frame, walk);
     struct profile_sample *sample = profile_add_sample(walk->profile, walk->depth, 4);
-    for (size_t n = 0; n < walk->depth; n++)
-        sample->locations[n] = find_location(walk->profile, walk->frames[n]);
+    sample->n_locations = 0;
+    for (size_t n = 0; n < walk->depth; n++) {
+        struct profile_location *l = find_location(walk->profile, walk->frames[n]);
+        if (!is_own(l))
+            sample->locations[sample->n_locations++] = l;
+    }
     sample->values[0] = 1;
     label_sample(walk, sample, dwfl_thread_tid(thread));
     return DWARF_CB_OK;

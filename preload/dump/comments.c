@@ -71,6 +71,9 @@ static void add_settings(struct comments *comments, const struct dump_request *r
     switch (request->profile) {
     case DUMP_HEAP:
     case DUMP_HEAPPEAK:
+        if (header->heap_rate)
+            add_format(comments, "# libprof: bytes in use when the heap was largest: %ld",
+                       (long)atomic_load(&header->heap_peak));
         if (header->heap_rate == 1)
             add_format(comments, "# libprof: every allocation recorded");
         else if (header->heap_rate)
