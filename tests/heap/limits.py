@@ -66,7 +66,7 @@ def deep_stacks_are_cut_where_asked():
 def the_systems_limits_do_no_harm():
     """Little address space, no files, no descriptors, small stack: the program runs."""
     plain = run([target('alloc_many'), '500'], heap_rate=0, cpu_hz=0).out
-    for limit in ('ulimit -v 60000', 'ulimit -f 0', 'ulimit -n 3', 'ulimit -s 128', 'ulimit -i 0',
+    for limit in ('ulimit -v 60000', 'ulimit -f 0', 'ulimit -n 4', 'ulimit -s 128', 'ulimit -i 0',
                   'ulimit -l 0', 'ulimit -c unlimited'):
         for rate in (1, '512k'):
             done = run(['sh', '-c', f'{limit}; exec "$0" 500', target('alloc_many')],
