@@ -56,6 +56,9 @@ void thread_end(void)
     if (thread && !self->charged)
         ledger_thread_release(self->index);
     self->index = 0;
+    if (self->epoch == recorder_epoch())
+        unwind_memo_give(self->stack.memo);
+    self->stack.memo = NULL;
     if (!self->plane_owned || self->epoch != recorder_epoch())
         return;
     uint64_t bit = UINT64_C(1) << self->plane;
@@ -91,6 +94,7 @@ void thread_setup(void)
     self->last_block = NULL;
     self->heap_pending = 0;
     self->vforked = false;
+    self->stack.memo = config.heap_rate == 1 && !ended ? unwind_memo_take() : NULL;
     if (self->tid == (uint32_t)sys_getpid() && self->stack.high == 0)
         main_stack(&self->stack);
     uint64_t seed = config.seed ? config.seed * UINT64_C(0x9e3779b97f4a7c15) + self->tid

@@ -1,6 +1,7 @@
 #include "unwind/walk.h"
-#include "unwind/cache.h"
+#include "unwind/memo.h"
 #include "unwind/module_table.h"
+#include "unwind/plain.h"
 #include "unwind/rule.h"
 #include "unwind/unwind.h"
 
@@ -12,63 +13,28 @@
 enum unwind_engine walk_engine = UNWIND_CFI;
 uintptr_t walk_self_low, walk_self_size;
 
-static inline uint64_t make_frame(uintptr_t lookup, unsigned module)
-{
-    return (lookup & ((UINT64_C(1) << UNWIND_ADDRESS_BITS) - 1)) | (uint64_t)module
-                                                                       << UNWIND_ADDRESS_BITS;
-}
-
-__attribute__((no_sanitize("address"), always_inline)) static inline uintptr_t
-load(uintptr_t address)
-{
-    return *(const memory_word *)address;
-}
-
 /*
  * The warm loop: plain frames on the thread's own stack, until something else
  * comes up (then the walk stands on that frame) or `max` frames are written.
- * What a walk costs is one chain of dependent steps: the return address gives
- * the cache entry, the entry the CFA, the CFA the next return address. Keep
- * everything else off it: RULE_BASE_FP is a branch, not a select, for the
- * branch predictor knows the answer before the rule is there.
  */
 __attribute__((no_sanitize("address"))) static unsigned walk_warm(struct walk *walk,
                                                                   uint64_t *frames, unsigned max)
 {
-    /* pc + 1 here: for all frames but the first the return address itself. */
-    uintptr_t next = walk->lookup + 1, sp = walk->sp, fp = walk->fp;
+    struct plain_state state = {walk->lookup + 1, walk->sp, walk->fp};
     const uintptr_t last = walk->memory.low + walk->memory.span; /* the highest word */
-    unsigned written = 0;
-    if (unlikely(sp - walk->memory.low > walk->memory.span))
+    unsigned written = 0, module;
+    struct plain_words words;
+    if (unlikely(state.sp - walk->memory.low > walk->memory.span))
         return 0;
-    while (written < max && sp <= last) {
-        uint64_t rule = cache_find(next - 1);
-        if (unlikely((rule & (RULE_PLAIN | RULE_TRANSIENT)) != RULE_PLAIN) &&
-            (!(rule & RULE_PLAIN) || !module_is_current(rule_module(rule))))
+    while (written < max && state.sp <= last) {
+        uintptr_t here = state.next - 1;
+        if (!plain_step(&state, last, &module, &words))
             break;
-        uintptr_t cfa = (uintptr_t)rule_cfa_offset(rule) + sp;
-        if (rule & RULE_BASE_FP) {
-            cfa = (uintptr_t)rule_cfa_offset(rule) + fp;
-            __asm__("" : "+r"(cfa)); /* not a conditional move */
-        }
-        uintptr_t ra_at = cfa + (uintptr_t)rule_ra_offset(rule);
-        __asm__("" : "+r"(ra_at)); /* so that the load below addresses by cfa, one step earlier */
-        /* The trusted region reaches from below sp to `last`. */
-        if (unlikely(ra_at - sp > last - sp) || (ARCH_RA != ARCH_PC && unlikely(cfa <= sp)))
-            break;
-        if (rule & RULE_FP_SAVED) {
-            uintptr_t fp_at = cfa + (uintptr_t)rule_fp_offset(rule);
-            if (unlikely(fp_at - sp > last - sp))
-                break;
-            fp = load(fp_at);
-        }
-        frames[written++] = make_frame(next - 1, rule_module(rule));
-        next = arch_code_address(load(cfa + (uintptr_t)rule_ra_offset(rule)));
-        sp = cfa;
+        frames[written++] = make_frame(here, module);
     }
-    walk->lookup = next - 1;
-    walk->sp = sp;
-    walk->fp = fp;
+    walk->lookup = state.next - 1;
+    walk->sp = state.sp;
+    walk->fp = state.fp;
     if (written > 0)
         walk->exact = false;
     walk->steps += written;
@@ -93,12 +59,15 @@ static bool walk_must_guess(const struct walk *walk)
 }
 
 /* The whole walk, libprof's own frames at the top left out. */
-static unsigned walk_run(struct walk *walk, uint64_t *frames, unsigned max, enum unwind_end *end)
+static unsigned walk_run(struct walk *walk, struct unwind_memo *memo, uint64_t *frames,
+                         unsigned max, enum unwind_end *end)
 {
     enum walk_status status = WALK_ON;
     unsigned written = 0;
+    if (memo && !walk->by_frame_pointer)
+        written = memo_walk(memo, walk, frames, max);
     uint64_t left_out;
-    while (status == WALK_ON && walk_is_own(walk))
+    while (written == 0 && status == WALK_ON && walk_is_own(walk))
         if (walk_must_guess(walk) || walk_warm(walk, &left_out, 1) == 0)
             status = walk_odd(walk, &left_out);
     while (status == WALK_ON && written < max) {
@@ -143,7 +112,7 @@ __attribute__((noinline)) unsigned unwind_here(const struct unwind_stack *stack,
     if (unlikely(walk_engine == UNWIND_LIBUNWIND))
         return libunwind_walk(&walk.anchor, 1, frames, max, end);
     begin(&walk, stack, true);
-    return walk_run(&walk, frames, max, end);
+    return walk_run(&walk, stack ? stack->memo : NULL, frames, max, end);
 }
 
 unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *stack,
@@ -154,7 +123,7 @@ unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *st
     if (unlikely(walk_engine == UNWIND_LIBUNWIND))
         return libunwind_walk(&walk.anchor, 0, frames, max, end);
     begin(&walk, stack, false);
-    return walk_run(&walk, frames, max, end);
+    return walk_run(&walk, NULL, frames, max, end);
 }
 
 void unwind_set_self(uintptr_t low, uintptr_t high)
@@ -181,4 +150,5 @@ enum unwind_engine unwind_init(enum unwind_engine wanted)
 void unwind_after_fork_child(void)
 {
     module_after_fork_child();
+    memo_after_fork_child();
 }

@@ -62,11 +62,11 @@ print(len(text))
 
 
 def _cc1(directory):
-    """A C file of 120 functions with loops, switches and structures, always the same."""
+    """A C file of 40 functions with loops, switches and structures, always the same."""
     rng = random.Random(1)
     parts = ['struct item { long a, b; struct item *next; char name[16]; };\n'
              'extern long use(struct item *, long);\n']
-    for n in range(120):
+    for n in range(40):
         cases = '\n'.join(f'        case {k}: s ^= i->a * {rng.randrange(3, 99)} + x; '
                           f'if (s % {rng.randrange(3, 9)}) i->b += use(i, s); break;'
                           for k in range(8))
@@ -133,7 +133,7 @@ def _c(program, *arguments):
 
 
 WORKLOADS = {
-    'pair': Workload('malloc+free, 12 frames', _c('pair', 3000000, 12), 3e6, 'pair',
+    'pair': Workload('malloc+free, 12 frames', _c('pair', 3000000, 9), 3e6, 'pair',
                      only=HEAP + ('massif',)),
     'mixed': Workload('mixed sizes, depth 10', _c('mixed', 2000000, 1), 2e6, 'pair', only=HEAP),
     'mixed2': Workload('the same in 2 threads', _c('mixed', 1000000, 2), 2e6, 'pair', only=HEAP),

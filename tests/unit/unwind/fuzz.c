@@ -100,7 +100,8 @@ void fuzz_walk(const uint8_t *data, size_t size)
         regs.r[ARCH_SP] = (uintptr_t)(stack + mode % 64);
     memset(&context, 0, sizeof context);
     arch_to_context(&regs, &context);
-    struct unwind_stack limits = {(uintptr_t)stack, (uintptr_t)(stack + STACK_WORDS)};
+    struct unwind_stack limits = {.low = (uintptr_t)stack,
+                                  .high = (uintptr_t)(stack + STACK_WORDS)};
     walk_engine = mode & 4 ? UNWIND_FP : UNWIND_CFI;
     unsigned count = unwind_context(&context, mode & 2 ? &limits : NULL, frames, 64, &end);
     if (count == 0 || count > 64)

@@ -178,7 +178,7 @@ static void examine(pid_t child, struct tally *tally)
     if (!copy_stack(child, regs.rsp))
         return;
     to_context(&regs, &context);
-    struct unwind_stack limits = {(uintptr_t)stack, (uintptr_t)stack + STACK_SIZE};
+    struct unwind_stack limits = {.low = (uintptr_t)stack, .high = (uintptr_t)stack + STACK_SIZE};
     unsigned count = unwind_context(&context, &limits, ours, 64, &end);
     bool found_traced = false, found_outermost = false;
     for (unsigned i = 0; i < count; i++) {

@@ -48,7 +48,7 @@ static struct unwind_stack own_stack(void)
     pthread_getattr_np(pthread_self(), &attributes);
     pthread_attr_getstack(&attributes, &address, &size);
     pthread_attr_destroy(&attributes);
-    return (struct unwind_stack){(uintptr_t)address, (uintptr_t)address + size};
+    return (struct unwind_stack){.low = (uintptr_t)address, .high = (uintptr_t)address + size};
 }
 
 __attribute__((noinline)) static void compare_here(void)
