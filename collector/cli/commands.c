@@ -32,7 +32,8 @@ void cli_print_overview(FILE *out)
           "Profiles are pprof files (libprof's, Go's, anybody's; gzip'ed or not), Go's text\n"
           "profiles, gperftools' CPU profiles, or directories of libprof's dumps; or of live\n"
           "processes: the PID of one that a collector knows (prof ps), or http://HOST:PORT/PATH.\n"
-          "Several are added up; \"-\" is standard input. Options are those of `go tool pprof`, written\n"
+          "Several are added up; \"-\" is standard input. Options are those of `go tool pprof`, "
+          "written\n"
           "-focus=x, -focus x, or --focus x, before or after the files.\n"
           "\n"
           "prof help COMMAND tells more. Exit status: 0 done, 1 bad input, 2 bad command line.\n",
@@ -43,8 +44,5 @@ void cli_print_help(const struct command *c, FILE *out)
 {
     fprintf(out, "prof %s - %s\n\nUsage: prof %s %s\n\n%s", c->name, c->summary, c->name, c->usage,
             c->help);
-    if (*c->options) {
-        fputs("\nOptions:\n", out);
-        cli_print_options(c, out);
-    }
+    cli_print_options(c, out);
 }

@@ -92,9 +92,7 @@ static const struct option options[] = {
      0},
     {"to", NULL, "FORMAT", "callgrind, folded... (without: lists them)", AT(to), TEXT, 0},
     {"title", NULL, "TEXT", "heading, where the format has one", AT(title), TEXT, 0},
-    {"output", "o", "FILE", "write there", AT(output), TEXT, 0},
-    {"http", NULL, "[HOST:]PORT", "of the collector: where it serves, whom to ask (127.0.0.1:6060)",
-     AT(http), TEXT, 0},
+    {"http", NULL, "[HOST:]PORT", "where the collector serves (127.0.0.1:6060)", AT(http), TEXT, 0},
     {"host", NULL, "NAME,...", "more names by which we may be called", AT(hosts), TEXT, 0},
     {"socket", NULL, "PATH", "the collector's socket", AT(socket), TEXT, 0},
     {"dir", NULL, "DIR", "write dumps there (libprof.out)", AT(dir), TEXT, 0},
@@ -103,7 +101,23 @@ static const struct option options[] = {
     {"seconds", "s", "N", "length of the window", AT(seconds), TEXT, 0},
     {"hz", NULL, "N", "CPU samples for each second of CPU time (100)", AT(hz), TEXT, 0},
     {"exact", NULL, NULL, "record every allocation", AT(exact), FLAG, 0},
+    {"output", "o", "FILE", "write there", AT(output), TEXT, 0},
     {"quiet", "q", NULL, "no notices, only errors", AT(quiet), FLAG, 0},
+};
+
+/* Printed above the option named, for it and what follows in the table. */
+static const struct {
+    const char *first, *text;
+} headings[] = {
+    {"sample_index", "What is shown"},
+    {"functions", "How it is added up"},
+    {"focus", "Which samples and frames"},
+    {"tagroot", "More frames, sources"},
+    {"base", "Where it comes from"},
+    {"full", "Names"},
+    {"debug", "Form"},
+    {"http", "Collector"},
+    {"output", "General"},
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
@@ -229,11 +243,18 @@ bool cli_parse_options(const struct command *c, int argc, char **argv, struct cl
 
 void cli_print_options(const struct command *c, FILE *out)
 {
+    const char *heading = NULL;
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *op = &options[i];
         char left[80];
+        for (size_t j = 0; j < sizeof(headings) / sizeof(*headings); j++)
+            if (strcmp(headings[j].first, op->name) == 0)
+                heading = headings[j].text;
         if (!command_takes(c, op->name))
             continue;
+        if (heading)
+            fprintf(out, "\n%s:\n", heading);
+        heading = NULL;
         snprintf(left, sizeof(left), "%s-%s%s%s%s", strlen(op->name) > 1 ? "-" : "", op->name,
                  op->alias ? (op->alias[1] ? ", --" : ", -") : "", op->alias ? op->alias : "",
                  op->argument ? " " : "");
