@@ -184,6 +184,8 @@ static bool add_heap_pair(struct text *t, int64_t count, int64_t size, bool scal
         return profile_fail(t->err, "line %lu: %s count was 0 but %s bytes was %" PRId64,
                             t->line_number, what, what, size);
     if (count) {
+        if (count == -1 && size == INT64_MIN)
+            return fail_line(t, "value is too large");
         *block = size / count;
         if (scaled)
             profile_scale_heap(&count, &size, t->p->period);
@@ -274,9 +276,10 @@ static bool contention_setting(struct text *t, char *line, int64_t *hz)
         *hz = number;
     else if (n == 15 && starts_with(line, "sampling period"))
         t->p->period = number;
-    else if (n == 14 && starts_with(line, "ms since reset"))
-        t->p->duration_nanos = number * 1000000;
-    else if (!(n == 17 && starts_with(line, "discarded samples")))
+    else if (n == 14 && starts_with(line, "ms since reset")) {
+        if (__builtin_mul_overflow(number, 1000000, &t->p->duration_nanos))
+            return fail_line(t, "value is too large");
+    } else if (!(n == 17 && starts_with(line, "discarded samples")))
         return fail_line(t, "unrecognized contention profile setting");
     return true;
 }
@@ -302,9 +305,13 @@ static bool read_contention(struct text *t)
             !parse_addresses(t, s))
             return fail_line(t, "malformed sample");
         if (t->p->period > 0) {
+            double nanoseconds =
+                hz > 0 ? (double)delay * (double)t->p->period / ((double)hz / 1e9) : 0;
+            if (nanoseconds >= 0x1p63 || nanoseconds < -0x1p63 ||
+                __builtin_mul_overflow(count, t->p->period, &count))
+                return fail_line(t, "value is too large");
             if (hz > 0)
-                delay = (int64_t)((double)delay * (double)t->p->period / ((double)hz / 1e9));
-            count *= t->p->period;
+                delay = (int64_t)nanoseconds;
         }
         struct profile_sample *sample = add_sample(t, 0, false);
         sample->values[0] = count;
@@ -435,8 +442,11 @@ bool read_text_sniff(const unsigned char *data, size_t size)
 struct profile *read_text(const char *data, size_t size, struct profile_error *err)
 {
     struct text t = {.p = profile_new(), .at = data, .end = data + size, .err = err};
-    header_line(&t);
-    bool ok = find_reader(t.line)(&t);
+    /* The sniffer saw the beginning only: what follows may be of no form at all. */
+    reader_fn *reader = header_line(&t) ? find_reader(t.line) : NULL;
+    bool ok = reader ? reader(&t) : profile_fail(err, "unrecognized text profile header");
+    /* Before the profile: the entries lie in its memory. */
+    HASH_CLEAR(hh, t.locations);
     if (ok) {
         while (!is_map_sentinel(t.line) && next_line(&t))
             ;
@@ -446,7 +456,6 @@ struct profile *read_text(const char *data, size_t size, struct profile_error *e
         profile_free(t.p);
         t.p = NULL;
     }
-    HASH_CLEAR(hh, t.locations);
     free(t.addresses);
     free(t.line);
     return t.p;

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Builds one fuzz target with clang's libFuzzer and runs it for a while:
 # fuzz.sh SOURCE_ROOT BUILD_ROOT TARGET [SECONDS]. Skipped (77) without libFuzzer.
-# (pointer-overflow: glibc obstack macros count from NULL.)
 # A crash leaves its input in the working directory, named crash-*.
 set -e
 root=$1 build=$2 target=$3 seconds=${4:-10}
@@ -24,9 +23,17 @@ ledger)
         $build/preload/dump/profile.pb-c.c"
     ;;
 esac
+# glibc's obstack macros align by counting from (char *)0 (__PTR_ALIGN in obstack.h), which
+# is what this check reports: it is off in the files that use them, and only there.
+cat >"$work/ignore" <<'EOF'
+[pointer-overflow]
+src:*/collector/profile/profile.c
+src:*/collector/profile/profile_write.c
+EOF
 # shellcheck disable=SC2086
 clang -g -O1 -w -std=gnu17 -D_GNU_SOURCE -DLIBPROF_VERSION='"fuzz"' \
-    -fsanitize=fuzzer,address,undefined -fno-sanitize=alignment,pointer-overflow -fno-sanitize-recover=undefined \
+    -fsanitize=fuzzer,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined \
+    -fsanitize-ignorelist="$work/ignore" \
     -I"$collector" -I"$preload" -I"$build/preload/dump" \
     "$root/tests/fuzz/fuzz_$target.c" $sources \
     -lprotobuf-c -lz -lpcre2-8 -lm -o "$work/fuzz"
