@@ -176,21 +176,48 @@ def test_200_at_once():
     server.stop()
 
 
-def test_short_processes():
-    """1000 short ones: all seen, the oldest forgotten and their files with them."""
-    server = Server("--keep", "100")
+def many_short(server, command):
     start = time.time()
     app = server.run("/bin/sh", "-c",
-                     "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done",
+                     "i=0; while [ $i -lt 1000 ]; do %s; i=$((i+1)); done; :" % command,
                      LIBPROF_HEAP_RATE="1")
     assert app.wait() == 0
-    took = time.time() - start
-    server.wait(lambda ps: len(ps) <= 102 and all(e["state"] != "running" for e in ps.values()), 30)
-    files = os.listdir(server.dir) if os.path.isdir(server.dir) else []
-    print("1000 processes in %.1f s: collector %d MiB, %d files"
-          % (took, resident(server.process.pid) >> 10, len(files)))
-    assert len(files) <= 102 * 7, len(files)
-    # what is forgotten gives its descriptor back
+    return time.time() - start
+
+
+def report_short(server, took, ps):
+    files = os.listdir(server.dir)
+    print("1000 processes in %.1f s: %d known, collector %d MiB, %d files"
+          % (took, len(ps), resident(server.process.pid) >> 10, len(files)))
+    return files
+
+
+def test_short_processes():
+    """1000 short ones: every one is known with how it ended and its heap profile."""
+    server = Server("--keep", "2000")
+    took = many_short(server, SERVED + " alloc 10 1999 0")
+
+    def all_ended(ps):
+        ends = [entry["state"] for entry in ps.values() if entry["exe"] == SERVED]
+        return ends.count("exited 3") == 1000 and ps
+
+    ps = server.wait(all_ended, 60)
+    report_short(server, took, ps)
+    for entry in ps.values():
+        if entry["exe"] == SERVED:
+            heap = values(final(server, "served", int(entry["id"]), "heap"), of_size(1999))
+            assert heap["alloc_objects"] == 10 and heap["inuse_objects"] == 5, (entry, heap)
+    server.stop()
+
+
+def test_oldest_are_forgotten():
+    """And their files and descriptors with them."""
+    server = Server("--keep", "100")
+    took = many_short(server, SERVED + " alloc 10 1999 0")
+    ps = server.wait(lambda ps: len(ps) <= 102 and all(e["state"] != "running" for e in ps.values())
+                     and ps, 60)
+    files = report_short(server, took, ps)
+    assert 50 < len(files) <= 102 * 7, len(files)
     server.wait(lambda ps: len(os.listdir("/proc/%d/fd" % server.process.pid)) < 150)
     server.stop()
 
