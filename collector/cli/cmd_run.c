@@ -18,6 +18,8 @@
 #include "serve/http.h"
 #include "serve/pprof.h"
 
+#define DEFAULT_DIR "libprof.out"
+
 /* Signals that are meant for the program: passed on to it. Those of the terminal
  * (Ctrl-C, Ctrl-\) it gets from the terminal itself; we only have to survive them. */
 static const int passed[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
@@ -141,7 +143,7 @@ static bool open_session(struct session *session, const struct cli_options *o,
     snprintf(session->socket_path, sizeof session->socket_path, "%s/socket", session->folder);
     struct collector_options options = {
         .socket = session->socket_path,
-        .dir = o->output ? o->output : "libprof.out",
+        .dir = o->output ? o->output : DEFAULT_DIR,
         .quiet = o->quiet,
     };
     bool good = collector_start(&session->collector, &options, err);
@@ -172,6 +174,12 @@ static int run_run(struct cli_options *o)
     char *library = run_find_library(&err);
     if (!library || !run_check_program(o->arguments[0], &err))
         return cli_fail(o->arguments[0], err.text) * 126;
+    const char *dir = o->output ? o->output : DEFAULT_DIR;
+    bool made;
+    if (!run_make_directory(dir, &made, &err)) {
+        cli_fail(dir, err.text);
+        return 126;
+    }
     sigprocmask(SIG_SETMASK, NULL, &mask);
     if (!open_session(&session, o, &err))
         return cli_fail("run", err.text);
@@ -188,6 +196,8 @@ static int run_run(struct cli_options *o)
     http_stop(session.http);
     collector_stop(&session.collector, true);
     rmdir(session.folder);
+    if (made)
+        rmdir(dir); /* stays, with profiles in it */
     if (!error && pid > 0)
         run_summary(&session.collector, pid, status, o->quiet);
     collector_free(&session.collector);

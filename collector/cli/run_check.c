@@ -166,3 +166,22 @@ bool run_check_program(const char *name, struct profile_error *err)
     free(path);
     return good;
 }
+
+bool run_make_directory(const char *path, bool *made, struct profile_error *err)
+{
+    struct stat st;
+    char *copy = mem_strdup(path);
+    for (char *slash = strchr(copy + 1, '/'); *copy && slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(copy, 0777); /* what went wrong shows below */
+        *slash = '/';
+    }
+    free(copy);
+    *made = mkdir(path, 0777) == 0;
+    if (!*made && errno != EEXIST)
+        return profile_fail(err, "no profiles can be written there: %s", strerror(errno));
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return profile_fail(err, "no profiles can be written there: %s", strerror(ENOTDIR));
+    return access(path, W_OK | X_OK) == 0 ||
+           profile_fail(err, "no profiles can be written there: %s", strerror(errno));
+}

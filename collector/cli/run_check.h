@@ -14,4 +14,8 @@ char *run_find_library(struct profile_error *err);
  * whose interpreter is one of these. What can't be found or read is left to exec. */
 bool run_check_program(const char *name, struct profile_error *err);
 
+/* Makes the directory for dumps, with its parents, before hours of work go by; *made:
+ * it was not there. False with *err: dumps can't be written there. */
+bool run_make_directory(const char *path, bool *made, struct profile_error *err);
+
 #endif

@@ -38,11 +38,13 @@ static void print_row(const struct row *row)
 void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
 {
     size_t n, files = 0;
+    uint64_t samples = 0;
     struct process **list = registry_list(&collector->registry, &n);
     struct row *rows = calloc(n + 1, sizeof *rows);
     for (size_t i = 0; rows && i < n; i++) {
         rows[i].process = list[i];
         process_get_totals(list[i], &rows[i].totals);
+        samples += rows[i].totals.samples;
         process_get_status(&collector->registry, list[i], &rows[i].status);
         for (struct process_dump *dump = list[i]->dumps; dump; dump = dump->next)
             files += (size_t)__builtin_popcount(dump->profiles);
@@ -63,7 +65,7 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
             fprintf(stderr, "prof: %zu profile%s in %s; see %s with: prof top %s\n", files,
                     files > 1 ? "s" : "", collector->options.dir, files > 1 ? "them" : "it",
                     collector->options.dir);
-        else
+        else if (!samples)
             fprintf(stderr, "prof: nothing to write: too short for a CPU sample, and little "
                             "memory (prof run --exact records every allocation)\n");
     }

@@ -56,6 +56,15 @@ class Input(Case):
         self.write("bomb", block * 33)
         self.refuse(1, "larger than 512 MiB", "top", "-q", "bomb")
 
+    def test_run_refuses_a_bad_directory(self):
+        """Before the program runs, not after hours."""
+        self.refuse(126, "prof: heap.txt: no profiles can be written there: Not a directory",
+                    "run", "-o", "heap.txt", "touch", "ran")
+        self.assertFalse(os.path.exists(self.path("ran")))
+        # Parents are made; nothing stays of it when there is nothing to write.
+        self.assertEqual(self.prof("run", "-o", "new/deep", "true").returncode, 0)
+        self.assertEqual(os.listdir(self.path("new")), [])
+
     def test_directory_of_programs(self):
         """Whose dumps are added up is told, and can be chosen."""
         os.mkdir(self.path("mixed"))
