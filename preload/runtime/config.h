@@ -63,7 +63,7 @@ enum config_follow {
     X(LIBPROF_CPU_SIGNAL, cpu_signal, AUTO_SIGNAL, 0, 0, "auto",                                   \
       "a signal's name or number (RTMIN+3 too) that can be caught, or auto",                       \
       "Signal that takes CPU samples; auto: a free real-time signal")                              \
-    X(LIBPROF_BLOCK_RATE, block_rate_ns, NS, 0, UINT64_C(3600000000000), "10us",                   \
+    X(LIBPROF_BLOCK_RATE, block_rate_ns, NS, 0, UINT64_C(3600000000000), "1ms",                    \
       "a duration up to an hour in ns, us, ms or s (a bare number is ns)",                         \
       "Waits this long are always recorded, shorter ones in proportion; 0 records none")           \
     X(LIBPROF_MUTEX_FRACTION, mutex_fraction, NUMBER, 0, 1000000, "10", "0 to 1000000",            \

@@ -6,8 +6,9 @@
 
 #include <time.h>
 
-#define EVENT UINT64_C(65536) /* block and mutex sites count in fractions of an event (layout.h)   \
-                               */
+#define EVENT                                                                                      \
+    UINT64_C(65536) /* block and mutex sites count in fractions of an event (layout.h)             \
+                     */
 
 uint32_t contention_mode;
 
@@ -31,13 +32,23 @@ bool contention_on_slow(void)
     return contention_mode == CONTENTION_ON;
 }
 
-/* libc's clock_gettime reads the vDSO: AS-safe (signal-safety(7)), 20 ns where
- * the system call takes 100. */
-static uint64_t now(void)
+/* libc's clock_gettime reads the vDSO: AS-safe (signal-safety(7)), 22 ns where
+ * the system call takes 100; 5 ns for the time of the last tick. */
+static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t now(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+static uint64_t now_coarse(void)
+{
+    return clock_ns(CLOCK_MONOTONIC_COARSE);
 }
 
 /* Adds an event, or what it stands for, to the caller's stack. count: in 1/EVENT.
@@ -76,19 +87,90 @@ static bool draw_waiter(void)
     return fraction == 1 || (fraction && thread_uniform() * (double)fraction <= 1);
 }
 
+/*
+ * Takes the thread's entry out of the table of waiters. There is one for each
+ * thread: should a signal handler that leaves by longjmp, or the thread's end, have left
+ * one behind, the thread's next wait or charged unlock finds it. Should a handler
+ * that waits itself have come upon one that is still good, the rest of that wait is
+ * charged to nobody.
+ */
+static void leave(uint64_t at)
+{
+    struct waiters_slot *slot = thread_self.waits_in;
+    thread_self.waits_in = NULL;
+    waiters_leave(slot, thread_self.waits_weight, at);
+}
+
+void contention_thread_end(void)
+{
+    if (thread_self.waits_in && thread_self.epoch == recorder_epoch())
+        leave(now());
+}
+
+/* From which length on a wait is recorded: with a uniform u in (0, 1], "longer than
+ * u * rate" is true with probability wait/rate. */
+static uint64_t draw_threshold(void)
+{
+    uint64_t rate = config.block_rate_ns;
+    if (rate <= 1)
+        return rate ? 1 : UINT64_MAX;
+    uint64_t threshold = (uint64_t)(thread_uniform() * (double)rate);
+    return threshold ? threshold : 1;
+}
+
+/*
+ * A thread that waits more than this often in a tick is in a storm: of the rest of
+ * the tick's waits one in STORM_WEIGHT is looked at, and stands for that many. The
+ * weight is known before the wait, so the sums stay unbiased. The others are watched by
+ * the coarse clock, lest a long one among them be lost, or counted sixteen times.
+ */
+#define STORM_WAITS 16
+#define STORM_WEIGHT 16
+#define LONG_NS 50000000u
+
+/* How many waits the next one stands for, if it is drawn. */
+static unsigned storm_weight(uint64_t tick)
+{
+    struct thread_state *self = &thread_self;
+    if (config.block_rate_ns == 1 || config.mutex_fraction == 1)
+        return 1; /* every one is asked for */
+    if (self->wait_tick != (uint32_t)tick) {
+        self->wait_tick = (uint32_t)tick;
+        self->wait_count = 0;
+    }
+    return ++self->wait_count <= STORM_WAITS ? 1 : STORM_WEIGHT;
+}
+
+/* All draws are made before the wait, for after it the thread has the lock. */
 void contention_wait_begin(struct contention_wait *wait, const void *lock)
 {
     wait->start_ns = 0;
     if (!recorder_enter())
         return;
+    uint64_t tick = now_coarse();
+    wait->weight = storm_weight(tick);
+    wait->epoch = recorder_epoch();
+    wait->entered = false;
+    if (wait->weight > 1 && thread_uniform() * STORM_WEIGHT > 1) {
+        wait->weight = 0;
+        wait->start_ns = tick;
+        recorder_leave();
+        return;
+    }
     bool drawn = lock && draw_waiter();
     if (drawn || config.block_rate_ns) {
+        wait->threshold_ns = draw_threshold();
         wait->start_ns = now();
-        wait->lock = lock;
-        wait->epoch = recorder_epoch();
-        wait->slot = drawn ? waiters_enter(lock, wait->start_ns) : NULL;
-        if (drawn && !wait->slot)
-            ledger_count(LEDGER_STAT_CONTENTION_SKIPPED, 1);
+        if (thread_self.waits_in)
+            leave(wait->start_ns);
+        if (drawn) {
+            thread_self.waits_for = (uintptr_t)wait;
+            thread_self.waits_weight = wait->weight;
+            thread_self.waits_in = waiters_enter(lock, wait->weight, wait->start_ns);
+            wait->entered = thread_self.waits_in != NULL;
+            if (!wait->entered)
+                ledger_count(LEDGER_STAT_CONTENTION_SKIPPED, 1);
+        }
     }
     recorder_leave();
 }
@@ -99,14 +181,19 @@ void contention_wait_end(struct contention_wait *wait, enum ledger_lock kind, ui
     /* A handler that ran meanwhile may have forked: the child knows no waiters. */
     if (wait->start_ns == 0 || wait->epoch != recorder_epoch())
         return;
-    uint64_t end = now(), ns = end - wait->start_ns, rate = config.block_rate_ns;
-    if (wait->slot)
-        waiters_leave(wait->slot, wait->lock, end);
-    if (!waited || rate == 0 || !recorder_enter())
+    uint64_t end = wait->weight ? now() : now_coarse(), ns = end - wait->start_ns;
+    if (wait->entered && thread_self.waits_in && thread_self.waits_for == (uintptr_t)wait)
+        leave(end);
+    uint64_t weight = wait->weight, rate = config.block_rate_ns;
+    if (ns >= LONG_NS && weight != 1) {
+        weight = 1;
+        wait->threshold_ns = rate ? 0 : UINT64_MAX;
+    }
+    if (!waited || weight == 0 || ns * weight < wait->threshold_ns || !recorder_enter())
         return;
-    if (ns >= rate)
-        record(LEDGER_KIND_BLOCK, kind, function, EVENT, ns);
-    else if (ns > 0 && thread_uniform() * (double)rate <= (double)ns)
+    if (ns * weight >= rate)
+        record(LEDGER_KIND_BLOCK, kind, function, EVENT * weight, ns * weight);
+    else
         record(LEDGER_KIND_BLOCK, kind, function, EVENT * rate / ns, rate);
     recorder_leave();
 }
@@ -116,7 +203,10 @@ struct waiters_charge contention_unlock_begin(const void *lock)
     struct waiters_charge charge = {0, 0};
     if (!recorder_enter())
         return charge;
-    charge = waiters_take(lock, now());
+    uint64_t at = now();
+    if (thread_self.waits_in)
+        leave(at);
+    charge = waiters_take(lock, at);
     recorder_leave();
     return charge;
 }
@@ -126,8 +216,12 @@ void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock
 {
     if (charge->delay_ns == 0 || !recorder_enter())
         return;
-    uint64_t fraction = config.mutex_fraction;
-    record(LEDGER_KIND_MUTEX, kind, function, charge->arrived * fraction * EVENT,
-           charge->delay_ns * fraction);
+    uint64_t fraction = config.mutex_fraction, rate = config.block_rate_ns;
+    uint64_t count = charge->arrived * fraction * EVENT, ns = charge->delay_ns * fraction;
+    if (ns >= rate)
+        record(LEDGER_KIND_MUTEX, kind, function, count, ns);
+    else if (thread_uniform() * (double)rate <= (double)ns)
+        record(LEDGER_KIND_MUTEX, kind, function,
+               (uint64_t)((double)count * (double)rate / (double)ns), rate);
     recorder_leave();
 }

@@ -50,11 +50,15 @@ static inline bool contention_on(void)
 }
 
 struct contention_wait {
-    uint64_t start_ns; /* CLOCK_MONOTONIC; 0 = this wait isn't looked at */
-    const void *lock;
-    struct waiters_slot *slot; /* NULL: nobody is charged */
+    uint64_t start_ns;     /* CLOCK_MONOTONIC; 0 = this wait isn't looked at */
+    uint64_t threshold_ns; /* a wait as long as this is recorded; UINT64_MAX: none is */
     uint32_t epoch;
+    uint32_t weight; /* waits that it stands for; 0: it is only watched, should it be a long one */
+    bool entered;    /* an unlock is to be charged */
 };
+
+/* The thread ends. What it waited for, it waits for no more, however it left. */
+void contention_thread_end(void);
 
 /* The thread is going to wait. lock: what an unlock will name; NULL: nobody is to blame. */
 void contention_wait_begin(struct contention_wait *wait, const void *lock);

@@ -1,6 +1,7 @@
 #include "sample/thread.h"
 #include "runtime/config.h"
 #include "runtime/sys.h"
+#include "sample/contention.h"
 #include "sample/cpu.h"
 #include "sample/handler.h"
 #include "sample/heap.h"
@@ -47,6 +48,7 @@ void thread_end(void)
 {
     struct thread_state *self = &thread_self;
     self->ended = true;
+    contention_thread_end();
     struct ledger_thread *thread =
         self->epoch == recorder_epoch() ? ledger_thread_get(self->index) : NULL;
     if (thread && !handler_sealed()) {
@@ -95,6 +97,7 @@ void thread_setup(void)
     self->heap_pending = 0;
     self->vforked = false;
     self->stack.memo = config.heap_rate == 1 && !ended ? unwind_memo_take() : NULL;
+    self->waits_in = NULL; /* in a forked child: its parent's table is forgotten */
     if (self->tid == (uint32_t)sys_getpid() && self->stack.high == 0)
         main_stack(&self->stack);
     uint64_t seed = config.seed ? config.seed * UINT64_C(0x9e3779b97f4a7c15) + self->tid

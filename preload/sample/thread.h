@@ -40,7 +40,12 @@ struct thread_state {
     bool timer_failed;         /* the kernel refused one */
     bool charged;              /* CPU sites refer to its entry in the thread table */
     bool masked;               /* the program believes that it blocks our signal */
-    uintptr_t interrupted;     /* stack pointer of a system call our signal ended (eintr.h) */
+    struct waiters_slot *waits_in; /* where it says that it waits for a lock; NULL = nowhere */
+    uintptr_t waits_for;           /* which of its waits that is: the record's address */
+    uint32_t waits_weight;         /* what it counts there */
+    uint32_t wait_tick;            /* the tick its last wait began in, modulo 2^32 ns */
+    uint32_t wait_count;           /* its waits since that tick */
+    uintptr_t interrupted;         /* stack pointer of a system call our signal ended (eintr.h) */
 };
 
 _Static_assert(sizeof(struct thread_state) <= 192, "small: static TLS is scarce (hazard 42)");

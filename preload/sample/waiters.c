@@ -43,25 +43,26 @@ static uint64_t moved(uint64_t waiting, uint64_t change, uint64_t sum)
 }
 
 /* Joins the others who wait for the lock; false when nobody does. */
-static bool slot_join(struct waiters_slot *slot, uintptr_t lock, uint64_t now)
+static bool slot_join(struct waiters_slot *slot, uintptr_t lock, unsigned weight, uint64_t now)
 {
     uint64_t old = atomic_load_explicit(&slot->waiting, memory_order_acquire);
     for (;;) {
         unsigned count = waiters_of(old);
-        if (count == 0 || count >= CLAIMED - 1 ||
+        if (count == 0 || count + weight >= CLAIMED ||
             atomic_load_explicit(&slot->lock, memory_order_relaxed) != lock)
             return false;
         /* Should the slot be given to another lock meanwhile, its S is another. */
-        if (atomic_compare_exchange_weak_explicit(&slot->waiting, &old, moved(old, ONE_WAITER, now),
+        if (atomic_compare_exchange_weak_explicit(&slot->waiting, &old,
+                                                  moved(old, weight * ONE_WAITER, weight * now),
                                                   memory_order_acq_rel, memory_order_acquire))
             break;
     }
-    atomic_fetch_add_explicit(&slot->arrived, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&slot->arrived, weight, memory_order_relaxed);
     return true;
 }
 
 /* Makes a slot in which nobody waits the lock's, with one waiter. */
-static bool slot_claim(struct waiters_slot *slot, uintptr_t lock, uint64_t now)
+static bool slot_claim(struct waiters_slot *slot, uintptr_t lock, unsigned weight, uint64_t now)
 {
     uint64_t old = atomic_load_explicit(&slot->waiting, memory_order_relaxed);
     if (waiters_of(old) != 0 ||
@@ -69,32 +70,35 @@ static bool slot_claim(struct waiters_slot *slot, uintptr_t lock, uint64_t now)
         return false;
     atomic_store_explicit(&slot->lock, lock, memory_order_relaxed);
     atomic_store_explicit(&slot->charged, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->arrived, 1, memory_order_relaxed);
-    atomic_store_explicit(&slot->waiting, ONE_WAITER | (now & SUM_MASK), memory_order_release);
+    atomic_store_explicit(&slot->arrived, weight, memory_order_relaxed);
+    atomic_store_explicit(&slot->waiting, weight * ONE_WAITER | ((weight * now) & SUM_MASK),
+                          memory_order_release);
     return true;
 }
 
-struct waiters_slot *waiters_enter(const void *lock, uint64_t now_ns)
+struct waiters_slot *waiters_enter(const void *lock, unsigned weight, uint64_t now_ns)
 {
     struct waiters_slot *bucket = bucket_of(lock), *found = NULL;
     for (unsigned n = 0; n < BUCKET_SLOTS && !found; n++)
-        if (slot_join(&bucket[n], (uintptr_t)lock, now_ns))
+        if (slot_join(&bucket[n], (uintptr_t)lock, weight, now_ns))
             found = &bucket[n];
     /* Two that claim at once get a slot each: waiters_take looks at both. */
     for (unsigned n = 0; n < BUCKET_SLOTS && !found; n++)
-        if (slot_claim(&bucket[n], (uintptr_t)lock, now_ns))
+        if (slot_claim(&bucket[n], (uintptr_t)lock, weight, now_ns))
             found = &bucket[n];
     if (found)
         atomic_fetch_add_explicit(&waiters_filter[waiters_hash(lock)], 1, memory_order_relaxed);
     return found;
 }
 
-void waiters_leave(struct waiters_slot *slot, const void *lock, uint64_t now_ns)
+void waiters_leave(struct waiters_slot *slot, unsigned weight, uint64_t now_ns)
 {
+    /* The slot is the lock's as long as this waiter is in it. */
+    const void *lock = (const void *)atomic_load_explicit(&slot->lock, memory_order_relaxed);
     uint64_t old = atomic_load_explicit(&slot->waiting, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&slot->waiting, &old,
-                                                  moved(old, -ONE_WAITER, -now_ns),
-                                                  memory_order_acq_rel, memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(
+        &slot->waiting, &old, moved(old, -(weight * ONE_WAITER), -(weight * now_ns)),
+        memory_order_acq_rel, memory_order_relaxed))
         ;
     atomic_fetch_sub_explicit(&waiters_filter[waiters_hash(lock)], 1, memory_order_relaxed);
 }

@@ -45,11 +45,12 @@ static inline bool waiters_any(const void *lock)
 
 struct waiters_slot;
 
-/* Enters a waiter. now_ns: CLOCK_MONOTONIC. NULL: no room, nobody will be charged. */
-struct waiters_slot *waiters_enter(const void *lock, uint64_t now_ns);
+/* Enters a waiter that counts as `weight`, 1 to 16. now_ns: CLOCK_MONOTONIC. NULL: no
+ * room, nobody will be charged. */
+struct waiters_slot *waiters_enter(const void *lock, unsigned weight, uint64_t now_ns);
 
-/* Takes a waiter out again. slot: as waiters_enter gave it, not NULL. */
-void waiters_leave(struct waiters_slot *slot, const void *lock, uint64_t now_ns);
+/* Takes a waiter out again. slot: as waiters_enter gave it, not NULL; weight: the same. */
+void waiters_leave(struct waiters_slot *slot, unsigned weight, uint64_t now_ns);
 
 /* What an unlock at now_ns is to be charged with. */
 struct waiters_charge {

@@ -3,8 +3,10 @@
  *
  *   lock pair N           one thread, nobody else: an uncontended mutex
  *   lock rwlock N         the same with a reader-writer lock held to read
- *   lock storm N THREADS  threads that do nothing but fight for one mutex
- *   lock work N THREADS   the same with 100 ns of work inside and outside
+ *   lock storm N THREADS [INSIDE [OUTSIDE]]
+ *                         threads that fight for one mutex, with so many rounds of work
+ *                         (a multiplication each, 1 to 2 ns) while they hold it and
+ *                         while they don't; none unless told
  *
  * Fighting threads are bound to processors in turn: two on one processor don't fight.
  */
@@ -21,12 +23,13 @@ static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_barrier_t start;
 static long count;
 static _Atomic unsigned next_processor;
-static volatile unsigned long inside, sink;
+static volatile unsigned long shared, sink;
+static long inside, outside;
 
-static void work(void)
+static void work(long rounds)
 {
-    unsigned long x = inside;
-    for (int n = 0; n < 50; n++)
+    unsigned long x = shared;
+    for (long n = 0; n < rounds; n++)
         x = x * 6364136223846793005u + 1;
     sink = x;
 }
@@ -52,20 +55,20 @@ static void bind_to_processor(void)
     }
 }
 
-static void *storm(void *with_work)
+static void *storm(void *unused)
 {
     bind_to_processor();
     pthread_barrier_wait(&start);
     for (long n = 0; n < count; n++) {
         pthread_mutex_lock(&mutex);
-        inside++;
-        if (with_work)
-            work();
+        shared++;
+        if (inside)
+            work(inside);
         pthread_mutex_unlock(&mutex);
-        if (with_work)
-            work();
+        if (outside)
+            work(outside);
     }
-    return NULL;
+    return unused;
 }
 
 static void *idle(void *unused)
@@ -79,15 +82,17 @@ int main(int argc, char **argv)
     const char *mode = argc > 2 ? argv[1] : "";
     count = argc > 2 ? atol(argv[2]) : 0;
     unsigned threads = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
-    int fight = strcmp(mode, "storm") == 0 || strcmp(mode, "work") == 0;
+    int fight = strcmp(mode, "storm") == 0;
+    inside = argc > 4 ? atol(argv[4]) : 0;
+    outside = argc > 5 ? atol(argv[5]) : 0;
     if (count <= 0 || threads < 1 || threads > 64) {
-        fprintf(stderr, "usage: lock pair|rwlock N, lock storm|work N THREADS\n");
+        fprintf(stderr, "usage: lock pair|rwlock N, lock storm N THREADS [INSIDE [OUTSIDE]]\n");
         return 2;
     }
     pthread_t ids[64];
     pthread_barrier_init(&start, NULL, threads + 1);
     for (unsigned n = 0; n < threads; n++)
-        pthread_create(&ids[n], NULL, fight ? storm : idle, strcmp(mode, "work") ? NULL : &start);
+        pthread_create(&ids[n], NULL, fight ? storm : idle, NULL);
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     pthread_barrier_wait(&start);
     if (fight) {

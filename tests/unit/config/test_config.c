@@ -47,7 +47,7 @@ static void defaults(void **state)
     assert_int_equal(config.signal, SIGUSR2);
     assert_int_equal(config.cpu_hz, 100);
     assert_int_equal(config.cpu_signal, 0);
-    assert_int_equal(config.block_rate_ns, 10000);
+    assert_int_equal(config.block_rate_ns, 1000000);
     assert_int_equal(config.profiles, (1 << CONFIG_PROFILES) - 1);
     assert_int_equal(config.max_memory, 64 << 20);
     assert_int_equal(config.at_exit, 1);
