@@ -8,7 +8,10 @@
  *   waits storm N        two threads fight N times each for a mutex
  *   waits fork           a child that waits, while its parent's threads wait
  *
- * Prints how long the threads waited in all, in ns, by its own clock.
+ * Prints two times in ns, by its own clock: how long the threads waited at least (from
+ * when the kernel shows them asleep to just before they are let go) and at most (from
+ * before the call to after it). What a profile shows lies between the two, whatever
+ * else the machine does.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -31,8 +34,9 @@ static pthread_barrier_t barrier;
 static sem_t semaphore;
 static mtx_t c11_mutex;
 static pthread_t sleeper;
-static atomic_long waited;
-static atomic_int ready, signalled;
+static atomic_long least, most;
+static atomic_int ready, signalled, held, places;
+static atomic_int waiting[64]; /* who is about to wait: thread ids, `ready` of them */
 static long ms, rounds;
 
 static long now(void)
@@ -42,23 +46,70 @@ static long now(void)
     return ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static void rest(void)
+static void pause_for(long nanoseconds)
 {
-    struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+    struct timespec ts = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     nanosleep(&ts, NULL);
+}
+
+/* State and processor time, in ticks, of a thread (proc(5)). */
+static char state_of(int tid, unsigned long *ticks)
+{
+    char path[64], line[512], state = '?';
+    unsigned long user = 0, system = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+    FILE *file = fopen(path, "re");
+    const char *rest = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+    if (rest)
+        sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &state, &user,
+               &system);
+    if (file)
+        fclose(file);
+    *ticks = user + system;
+    return state;
+}
+
+/* Returns when the nth waiter waits for certain: it sleeps, having said that it is
+ * about to wait, or, in a spin lock, has run for 20 ms since. */
+static void see_waiting(int n)
+{
+    unsigned long first, ticks;
+    state_of(waiting[n], &first);
+    while (state_of(waiting[n], &ticks) != 'S' && ticks < first + 2)
+        pause_for(20000);
+}
+
+/* Keeps so many waiting for `ms`. What follows lets them go. */
+static void rest(int waiters)
+{
+    while (ready < waiters)
+        sched_yield();
+    for (int n = 0; n < waiters; n++)
+        see_waiting(n);
+    long start = now();
+    pause_for(ms * 1000000);
+    least += waiters * (now() - start);
+}
+
+/* Says that the calling thread is about to wait. */
+static void announce(void)
+{
+    int place = atomic_fetch_add(&places, 1);
+    waiting[place % 64] = gettid();
+    ready++;
 }
 
 /* Runs a wait and adds its length. The compiler is not to make a tail call of it. */
 #define WAIT(call)                                                                                 \
     do {                                                                                           \
+        announce();                                                                                \
         long start = now();                                                                        \
         call;                                                                                      \
-        waited += now() - start;                                                                   \
+        most += now() - start;                                                                     \
     } while (0)
 
 static APART void mutex_waiter(void)
 {
-    ready++;
     WAIT(pthread_mutex_lock(&mutex));
     pthread_mutex_unlock(&mutex);
     __asm__ volatile("");
@@ -67,11 +118,9 @@ static APART void mutex_waiter(void)
 static APART void mutex_holder(int waiters)
 {
     pthread_mutex_lock(&mutex);
-    ready = 0;
+    ready = places = 0;
     signalled = 1;
-    while (ready < waiters)
-        sched_yield();
-    rest();
+    rest(waiters);
     pthread_mutex_unlock(&mutex);
     __asm__ volatile("");
 }
@@ -84,7 +133,7 @@ static void *wait_once(void *unused)
     return unused;
 }
 
-static void held(int waiters)
+static void hold(int waiters)
 {
     pthread_t ids[64];
     for (int n = 0; n < waiters; n++)
@@ -122,8 +171,8 @@ static void hold_rounds(void)
 static APART void rwlock_hold(void)
 {
     pthread_rwlock_rdlock(&rwlock);
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
     pthread_rwlock_unlock(&rwlock);
     __asm__ volatile("");
 }
@@ -137,8 +186,8 @@ static APART void rwlock_wait(void)
 static APART void spin_hold(void)
 {
     pthread_spin_lock(&spin);
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
     pthread_spin_unlock(&spin);
     __asm__ volatile("");
 }
@@ -151,8 +200,8 @@ static APART void spin_wait(void)
 
 static APART void cond_hold(void)
 {
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
     pthread_mutex_lock(&mutex);
     signalled = 1;
     pthread_cond_signal(&cond);
@@ -169,8 +218,8 @@ static APART void cond_wait(void)
 
 static APART void sem_hold(void)
 {
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
     sem_post(&semaphore);
 }
 
@@ -181,8 +230,8 @@ static APART void sem_waiter(void)
 
 static APART void barrier_hold(void)
 {
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
     pthread_barrier_wait(&barrier);
     __asm__ volatile("");
 }
@@ -194,8 +243,8 @@ static APART void barrier_waiter(void)
 
 static APART void join_hold(void)
 {
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
 }
 
 static APART void join_waiter(void)
@@ -206,8 +255,8 @@ static APART void join_waiter(void)
 static APART void c11_hold(void)
 {
     mtx_lock(&c11_mutex);
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
     mtx_unlock(&c11_mutex);
     __asm__ volatile("");
 }
@@ -230,8 +279,8 @@ static APART void recursive_hold(void)
 {
     pthread_mutex_lock(&recursive);
     pthread_mutex_lock(&recursive);
-    ready = 1;
-    rest();
+    held = 1;
+    rest(1);
     inner_unlock();
     pthread_mutex_unlock(&recursive);
     __asm__ volatile("");
@@ -273,7 +322,7 @@ static int one_kind(const char *name)
         mtx_init(&c11_mutex, mtx_plain);
         pthread_barrier_init(&barrier, NULL, 2);
         pthread_create(&sleeper, NULL, run, (void *)&kinds[n].hold);
-        while (!ready)
+        while (!held)
             sched_yield();
         kinds[n].wait();
         if (kinds[n].wait != join_waiter)
@@ -332,20 +381,18 @@ static void wait_in_child(void)
 {
     pthread_t ids[4];
     pthread_mutex_lock(&mutex);
-    ready = 0;
+    ready = places = 0;
     signalled = 1;
     for (int n = 0; n < 4; n++)
         pthread_create(&ids[n], NULL, wait_once, NULL);
-    while (ready < 4)
-        sched_yield();
-    rest();
+    rest(4);
     pid_t child = fork();
     if (child == 0) {
-        waited = 0;
+        least = most = 0;
         pthread_mutex_unlock(&mutex);
         signalled = 0;
-        held(2);
-        printf("child %ld\n", (long)waited);
+        hold(2);
+        printf("%d %ld %ld\n", getpid(), (long)least, (long)most);
         fflush(stdout);
         exit(0);
     }
@@ -361,7 +408,7 @@ int main(int argc, char **argv)
     rounds = argc > 2 ? atol(argv[2]) : 0;
     ms = argc > 3 ? atol(argv[3]) : 0;
     if (strcmp(mode, "held") == 0 && rounds > 0 && rounds <= 64) {
-        held((int)rounds);
+        hold((int)rounds);
     } else if (strcmp(mode, "rounds") == 0) {
         hold_rounds();
     } else if (strcmp(mode, "kind") == 0 && argc > 3) {
@@ -382,6 +429,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "waits: see the comment at the top of waits.c\n");
         return 2;
     }
-    printf("%ld\n", (long)waited);
+    printf("%d %ld %ld\n", getpid(), (long)least, (long)most);
     return 0;
 }
