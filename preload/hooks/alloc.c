@@ -1,7 +1,8 @@
 /*
  * The allocation functions. Each only counts and tests; what happens when the
  * count runs out is sample/heap.c's. The fast path of malloc is a subtraction in
- * thread-local storage and a tail call; that of free a load and a test.
+ * thread-local storage and a tail call; that of free a load and a test, two for
+ * a block on a page boundary.
  *
  * malloc(3), posix_memalign(3), malloc_usable_size(3); C23 7.24.3 for
  * free_sized and free_aligned_sized.
@@ -26,12 +27,6 @@ static inline bool count_down(size_t size)
     return LIKELY((thread_self.heap_left -= (int64_t)size) >= 0);
 }
 
-/* May this block be one that is followed? */
-static inline bool may_be_followed(const void *block)
-{
-    return ((uintptr_t)block & heap_free_mask) == 0;
-}
-
 EXPORT void *malloc(size_t size)
 {
     return count_down(size) ? real.malloc(size) : heap_malloc(size);
@@ -39,7 +34,7 @@ EXPORT void *malloc(size_t size)
 
 EXPORT void free(void *block)
 {
-    if (may_be_followed(block) && heap_free(block))
+    if (heap_may_follow(block) && heap_free(block))
         return;
     real.free(block);
 }
@@ -55,7 +50,7 @@ EXPORT void *calloc(size_t count, size_t size)
 EXPORT void *realloc(void *block, size_t size)
 {
     /* A block that is followed must be found even when its new size isn't sampled. */
-    if (count_down(size) && !may_be_followed(block))
+    if (count_down(size) && !heap_may_follow(block))
         return real.realloc(block, size);
     return heap_realloc(block, size);
 }
@@ -112,7 +107,7 @@ EXPORT void cfree(void *block)
  * stricter alignment than asked for; plain free takes it whatever it is. */
 EXPORT void free_sized(void *block, size_t size)
 {
-    if (may_be_followed(block) || !real.free_sized) {
+    if (heap_may_follow(block) || !real.free_sized) {
         free(block);
         return;
     }
@@ -121,7 +116,7 @@ EXPORT void free_sized(void *block, size_t size)
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-    if (may_be_followed(block) || !real.free_aligned_sized) {
+    if (heap_may_follow(block) || !real.free_aligned_sized) {
         free(block);
         return;
     }

@@ -1,6 +1,6 @@
 #include "hooks/operators.h"
-#include "runtime/object.h"
 #include "hooks/rebind.h"
+#include "runtime/object.h"
 #include "sample/heap.h"
 #include "sample/thread.h"
 
@@ -34,7 +34,7 @@ static struct {
 #define HOOK_DELETE(name, parameters, arguments)                                                   \
     static void hook_##name parameters                                                             \
     {                                                                                              \
-        if (((uintptr_t)block & heap_free_mask) == 0 && heap_free(block))                          \
+        if (heap_may_follow(block) && heap_free(block))                                            \
             return;                                                                                \
         operators.name arguments;                                                                  \
     }

@@ -20,6 +20,13 @@
 #define PENDING_MAX ((int64_t)32 << 10)
 
 uintptr_t heap_free_mask; /* 0 until started: every free comes by */
+#define ONES_8 1, 1, 1, 1, 1, 1, 1, 1
+#define ONES_64 ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8
+#define ONES_512 ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64
+static const uint8_t all_pages[HEAP_PAGES] = {ONES_512, ONES_512, ONES_512, ONES_512,
+                                              ONES_512, ONES_512, ONES_512, ONES_512};
+static _Atomic(uint8_t) followed_pages[HEAP_PAGES];
+const uint8_t *heap_pages = all_pages;
 static bool exact;
 /* Live sampled blocks that lie where the mask doesn't look. */
 static _Atomic(uint32_t) unplaced;
@@ -41,9 +48,34 @@ void heap_start(bool active)
     bool on = active && config.heap_rate != 0;
     exact = on && config.heap_rate == 1;
     atomic_store(&unplaced, 0);
+    /* A forked child follows none of its parent's blocks: what is counted of them
+     * only costs it a look. */
+    heap_pages = exact ? all_pages : (const uint8_t *)followed_pages;
     if (on)
         live_start(exact, config.max_memory);
     heap_free_mask = !on ? ~(uintptr_t)0 : exact ? 0 : HEAP_MASK_PLACED;
+}
+
+/* A page that holds followed blocks, or boot memory, is looked at for good once there
+ * are so many that they aren't counted any more. */
+#define PAGE_FOR_GOOD UINT8_MAX
+
+static void page_count(const void *block, int change)
+{
+    _Atomic(uint8_t) *count = &followed_pages[heap_page(block)];
+    uint8_t seen = atomic_load_explicit(count, memory_order_relaxed);
+    while (seen != PAGE_FOR_GOOD &&
+           !atomic_compare_exchange_weak(count, &seen, (uint8_t)(seen + change)))
+        ;
+}
+
+/* Memory for when there's no real function to ask (yet). */
+static void *boot_block(size_t size)
+{
+    void *block = boot_alloc(size);
+    if (block)
+        atomic_store(&followed_pages[heap_page(block)], PAGE_FOR_GOOD);
+    return block;
 }
 
 /* Bytes that a recorded block of `size` stands for. */
@@ -133,9 +165,14 @@ static void follow(const void *block, uint32_t site)
         record_free(site, NULL);
         return;
     }
-    if (stale)
-        record_free(stale, NULL); /* its free went past us (RTLD_DEEPBIND, hazard 39) */
-    if (!exact && !placed(block)) {
+    if (stale) { /* its free went past us (RTLD_DEEPBIND, hazard 39) */
+        record_free(stale, NULL);
+        return;
+    }
+    if (exact)
+        return;
+    page_count(block, 1);
+    if (!placed(block)) {
         atomic_fetch_add(&unplaced, 1);
         heap_free_mask = 0;
     }
@@ -145,7 +182,10 @@ static void follow(const void *block, uint32_t site)
 static uint32_t unfollow(const void *block)
 {
     uint32_t site = live_remove(block);
-    if (site && !exact && !placed(block) && atomic_fetch_sub(&unplaced, 1) == 1)
+    if (!site || exact)
+        return site;
+    page_count(block, -1);
+    if (!placed(block) && atomic_fetch_sub(&unplaced, 1) == 1)
         heap_free_mask = HEAP_MASK_PLACED;
     return site;
 }
@@ -207,7 +247,7 @@ static void *place(size_t size)
 void *heap_malloc(size_t size)
 {
     if (!heap_begin())
-        return real.malloc ? real.malloc(size) : boot_alloc(size);
+        return real.malloc ? real.malloc(size) : boot_block(size);
     return heap_end(place(size), size);
 }
 
@@ -217,7 +257,7 @@ void *heap_calloc(size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &total))
         return real.calloc ? real.calloc(count, size) : NULL; /* fails, with its errno */
     if (!heap_begin())
-        return real.calloc ? real.calloc(count, size) : boot_alloc(total);
+        return real.calloc ? real.calloc(count, size) : boot_block(total);
     if (exact || total > PLACE_MAX) /* fresh pages are zero already: don't touch them */
         return heap_end(real.calloc(count, size), total);
     void *block = place(total);
@@ -234,14 +274,14 @@ static size_t page_alignment(size_t alignment)
 void *heap_memalign(size_t alignment, size_t size)
 {
     if (!heap_begin())
-        return real.memalign ? real.memalign(alignment, size) : boot_alloc(size);
+        return real.memalign ? real.memalign(alignment, size) : boot_block(size);
     return heap_end(real.memalign(page_alignment(alignment), size), size);
 }
 
 void *heap_aligned_alloc(size_t alignment, size_t size)
 {
     if (!heap_begin())
-        return real.aligned_alloc ? real.aligned_alloc(alignment, size) : boot_alloc(size);
+        return real.aligned_alloc ? real.aligned_alloc(alignment, size) : boot_block(size);
     /* Some allocators want the size to be a multiple of the alignment: only
      * memalign takes the page with any size. */
     void *block = exact || !real.memalign ? real.aligned_alloc(alignment, size)
@@ -254,7 +294,7 @@ int heap_posix_memalign(void **block, size_t alignment, size_t size)
     if (!heap_begin()) {
         if (real.posix_memalign)
             return real.posix_memalign(block, alignment, size);
-        *block = boot_alloc(size);
+        *block = boot_block(size);
         return *block ? 0 : ENOMEM;
     }
     /* An alignment that isn't a power of two and a multiple of a pointer's size
@@ -268,14 +308,14 @@ int heap_posix_memalign(void **block, size_t alignment, size_t size)
 void *heap_valloc(size_t size)
 {
     if (!heap_begin())
-        return real.valloc ? real.valloc(size) : boot_alloc(size);
+        return real.valloc ? real.valloc(size) : boot_block(size);
     return heap_end(real.valloc(size), size);
 }
 
 void *heap_pvalloc(size_t size)
 {
     if (!heap_begin())
-        return real.pvalloc ? real.pvalloc(size) : boot_alloc(size);
+        return real.pvalloc ? real.pvalloc(size) : boot_block(size);
     return heap_end(real.pvalloc(size), size);
 }
 
@@ -293,7 +333,7 @@ static void *place_copy(void *block, size_t size)
 
 static void *boot_move(void *block, size_t size)
 {
-    void *copy = real.malloc ? heap_malloc(size) : boot_alloc(size);
+    void *copy = real.malloc ? heap_malloc(size) : boot_block(size);
     size_t old = boot_size(block);
     return copy ? memcpy(copy, block, old < size ? old : size) : NULL;
 }
@@ -304,7 +344,7 @@ void *heap_realloc(void *block, size_t size)
         return boot_move(block, size);
     bool sampled = heap_begin();
     if (!sampled && !recorder_enter())
-        return real.realloc ? real.realloc(block, size) : boot_alloc(size);
+        return real.realloc ? real.realloc(block, size) : boot_block(size);
     /* Out of the table before the real call: once that has moved the block,
      * another thread may be given its old address. */
     uint32_t site = live_holds(block) ? unfollow(block) : 0;

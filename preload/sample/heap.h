@@ -21,7 +21,8 @@
 #include <stdint.h>
 
 /*
- * free looks a block up only if (address & heap_free_mask) == 0:
+ * free looks a block up only if heap_may_follow says so. Its first test is
+ * (address & heap_free_mask) == 0:
  *   HEAP_MASK_PLACED  sampled blocks are on page boundaries, or, as glibc's own
  *                     mmapped ones, 16 bytes past one
  *   0                 every block is looked up: exact mode, while a sampled
@@ -30,6 +31,28 @@
  */
 #define HEAP_MASK_PLACED ((uintptr_t)0xfef)
 extern uintptr_t heap_free_mask __attribute__((visibility("hidden")));
+
+/*
+ * Its second: how many followed blocks lie in the pages that share an entry with
+ * the block's. Blocks that were placed on a page, and freed, are handed out again for
+ * ordinary requests, again and again in a tight loop: the mask lets them
+ * all through. Exact mode, and the time before the start, have a table full of ones.
+ */
+#define HEAP_PAGES 4096u
+extern const uint8_t *heap_pages __attribute__((visibility("hidden")));
+
+static inline unsigned heap_page(const void *block)
+{
+    return (unsigned)((uintptr_t)block >> 12) % HEAP_PAGES;
+}
+
+/* May this block be one that is followed, or boot memory? Otherwise it is the real
+ * allocator's and nothing of ours. */
+static inline bool heap_may_follow(const void *block)
+{
+    return ((uintptr_t)block & heap_free_mask) == 0 &&
+           __builtin_expect(*(const volatile uint8_t *)&heap_pages[heap_page(block)] != 0, 0);
+}
 
 /* Called by recorder_start: sets mask and mode by the configuration. */
 void heap_start(bool active);
@@ -57,13 +80,10 @@ bool heap_begin(void);
 void *heap_end(void *block, size_t size);
 
 /*
- * Before the real free of a block that passes the mask: takes it out of the live
+ * Before the real free of a block that may be followed: takes it out of the live
  * table. The block leaves the table first: once the real free has run, another
  * thread may be given the same address. True when there is nothing to free for
  * real (NULL, boot memory).
- *
- * Mostly a miss, and a frequent one: a freed block on a page boundary is handed
- * out again for ordinary requests, in a tight loop each time.
  */
 bool heap_free(void *block);
 
