@@ -76,7 +76,7 @@ static void print_instructions(const struct report *r, const struct instructions
 {
     char a[UNIT_TEXT], b[UNIT_TEXT];
     for (size_t i = 0, at = 0; i < code->n; i++) {
-        uint64_t end = i + 1 < code->n ? code->list[i + 1].address : UINT64_MAX;
+        uint64_t end = i + 1 < code->n ? code->list[i + 1].address : code->end;
         int64_t flat = 0, cum = 0;
         while (at < n && costs[at].location->address < code->list[i].address)
             at++;
@@ -96,7 +96,6 @@ static void print_instructions(const struct report *r, const struct instructions
 static void print_routine(const struct report *r, const struct cost *costs, size_t n, FILE *out)
 {
     char a[UNIT_TEXT], b[UNIT_TEXT], c[UNIT_TEXT];
-    struct instructions code;
     struct profile_error err;
     int64_t flat = 0, cum = 0;
     for (size_t i = 0; i < n; i++) {
@@ -106,11 +105,21 @@ static void print_routine(const struct report *r, const struct cost *costs, size
     fprintf(out, "ROUTINE ======================== %s\n", costs[0].name);
     fprintf(out, "%10s %10s (flat, cum) %s of Total\n", report_value(r, a, flat),
             report_value(r, b, cum), unit_percent(c, cum, r->total));
-    if (disassemble_function(costs[0].location->mapping, costs[0].location->address, &code, &err))
-        print_instructions(r, &code, costs, n, out);
-    else
-        fprintf(out, " Error: %s\n", err.text);
-    instructions_free(&code);
+    /* A compiler may put the unlikely part of a function elsewhere. */
+    for (size_t i = 0, part; i < n; i = part) {
+        struct instructions code;
+        bool good = disassemble_function(costs[i].location->mapping, costs[i].location->address,
+                                         &code, &err);
+        for (part = i + 1; part < n && good && costs[part].location->address < code.end;)
+            part++;
+        if (good)
+            print_instructions(r, &code, costs + i, part - i, out);
+        else
+            fprintf(out, " Error: %s\n", err.text);
+        instructions_free(&code);
+        if (!good)
+            break;
+    }
 }
 
 bool list_asm(struct report *r, const char *symbol, FILE *out, struct profile_error *err)

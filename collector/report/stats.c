@@ -122,7 +122,12 @@ static void print_stacks(const struct profile *p, FILE *out)
 /* What the library said about itself and the process: losses, rates, RSS, mallinfo. */
 static void print_comments(const struct profile *p, FILE *out)
 {
-    if (p->n_comments)
+    size_t processes = 0;
+    for (size_t i = 0; i < p->n_comments; i++)
+        processes += strstr(p->comments[i], "libprof: pid: ") != NULL;
+    if (processes > 1)
+        fprintf(out, "Told by %zu processes (the same line only once)\n", processes);
+    else if (p->n_comments)
         fputs("Told by the process\n", out);
     for (size_t i = 0; i < p->n_comments; i++) {
         const char *text = p->comments[i];

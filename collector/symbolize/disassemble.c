@@ -12,6 +12,7 @@
 
 #include "profile/mem.h"
 #include "symbolize/elf_file.h"
+#include "symbolize/unwind_index.h"
 
 extern char **environ;
 
@@ -40,6 +41,8 @@ static bool find_extent(const struct profile_mapping *m, uint64_t address, uint6
             *end = s->start + s->size;
             if (!s->size) /* assembler: up to the next symbol */
                 *end = s + 1 < f->symbols + f->n_symbols ? s[1].start : address + *bias + 16;
+        } else if ((*start = unwind_index_find_entry(f, address + *bias, end))) {
+            *end += *start; /* it was the size */
         } else {
             ok = profile_fail(err, "%.300s: has no symbol at 0x%" PRIx64, m->file, address + *bias);
         }
@@ -135,6 +138,7 @@ bool disassemble_function(const struct profile_mapping *m, uint64_t address,
     if (!find_extent(m, address, &start, &end, &bias, err) ||
         !start_objdump(m->file, start, end, &in, &pid, err))
         return false;
+    out->end = end - bias;
     while (getline(&line, &cap, in) > 0)
         parse_line(line, bias, &place, out);
     free(line);

@@ -16,6 +16,7 @@ struct instruction {
 struct instructions {
     struct instruction *list;
     size_t n, cap;
+    uint64_t end; /* run-time, of the function (or of this part of it), exclusive */
 };
 
 /* Of the function around a run-time address. False with *err: no such file, no

@@ -172,7 +172,7 @@ static void resolve_one(struct module *m, uint64_t address)
         frames[n - 1].name = symbol->name;
     }
     if (!entry)
-        entry = unwind_index_find_entry(m->file, address);
+        entry = unwind_index_find_entry(m->file, address, NULL);
     if (n && !*frames[n - 1].name)
         symbol_table_add(m->table, address, entry, NULL, 0);
     else

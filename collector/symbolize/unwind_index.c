@@ -59,16 +59,20 @@ static bool read_span(const struct elf_file *f, uint64_t address, uint64_t size,
 /* Does the function that the entry describes begin at start and contain the address?
  * Entries: length, distance of the common part, begin, size. Other encodings than
  * the usual one do not give the start back. */
-static bool entry_covers(const struct elf_file *f, uint64_t at, uint64_t start, uint64_t address)
+static bool entry_covers(const struct elf_file *f, uint64_t at, uint64_t start, uint64_t address,
+                         uint64_t *size)
 {
     struct span s;
     if (!read_span(f, at, 16, &s))
         return false;
     uint64_t begin = at + 8 + (uint64_t)(int64_t)read_int(s.bytes + 8);
-    return begin == start && address - start < (uint32_t)read_int(s.bytes + 12);
+    uint32_t length = (uint32_t)read_int(s.bytes + 12);
+    if (size)
+        *size = length;
+    return begin == start && address - start < length;
 }
 
-uint64_t unwind_index_find_entry(const struct elf_file *f, uint64_t address)
+uint64_t unwind_index_find_entry(const struct elf_file *f, uint64_t address, uint64_t *size)
 {
     GElf_Phdr header;
     struct span s;
@@ -93,5 +97,5 @@ uint64_t unwind_index_find_entry(const struct elf_file *f, uint64_t address)
     const unsigned char *pair = pairs + (low - 1) * PAIR_SIZE;
     uint64_t start = s.address + (uint64_t)(int64_t)read_int(pair);
     uint64_t entry = s.address + (uint64_t)(int64_t)read_int(pair + 4);
-    return entry_covers(f, entry, start, address) ? start : 0;
+    return entry_covers(f, entry, start, address, size) ? start : 0;
 }
