@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""What libprof.so may be made of: names it exports, libraries and versions it needs,
+its thread-local storage, and what code that may interrupt anything can reach."""
+import os
+import re
+import subprocess
+import sys
+
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)),
+                os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib')]
+import machine_code  # noqa: E402
+from run import LIBPROF, tests  # noqa: E402
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../preload')
+X86 = os.uname().machine == 'x86_64'
+
+# The oldest C library it loads with when it was built on Debian 12: dlsym, dlopen and
+# pthread_testcancel moved into libc.so.6 in 2.34, and got new versions there. A build on an
+# older distribution asks for less. Weak symbols don't count: there is a way without.
+OLDEST_GLIBC = (2, 34)
+TLS_MOST = 256  # bytes; the loader keeps 1664 for all libraries that come late
+
+# libc's functions that handlers and the bare thread may reach: no lock, no allocation,
+# no thread-local storage, no errno that isn't put back.
+STATELESS = {'memcpy', 'memmove', 'memset', 'memcmp', 'memchr', 'strlen', 'strnlen', 'strchr',
+             'strrchr', 'strcmp', 'strncmp', 'strcspn', 'strspn'}
+HANDLER_MAY = STATELESS | {
+    '__errno_location',   # to save it and put it back
+    '__sigaction',        # signal-safety(7)
+    'sigfillset',         # signal-safety(7)
+    'clock_gettime',      # signal-safety(7)
+    '_dl_find_object',    # documented as async-signal-safe (glibc manual, Dynamic Linker Introspection)
+    'getauxval',          # reads an array that was filled before main
+    '__libc_stack_end',   # a variable
+    '__stack_chk_fail', '__assert_fail',  # the end anyway
+}
+# No thread pointer of libc's: not even errno.
+BARE_MAY = STATELESS | {'__stack_chk_fail', '__assert_fail'}
+# Calls that the graph has and a run hasn't, with the reason.
+NEVER = {
+    'recorder_start': 'it installs the handlers: where they run it has run',
+    'libunwind_walk': 'LIBPROF_UNWINDER=libunwind, said not to be safe (unwind/README.md)',
+    'libunwind_load': 'from recorder_start only',
+    'zcalloc': 'deflate has an allocator of ours', 'zcfree': 'deflate has an allocator of ours',
+}
+
+
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def exported_names():
+    """Exactly what runtime/interposed.h lists."""
+    with open(os.path.join(SOURCE, 'runtime/interposed.h')) as file:
+        text = file.read()
+    only_real = re.search(r'#define REAL_ONLY\(X\).*?\n\n', text, re.S)[0]
+    text = re.sub(r'/\*.*?\*/', '', text.replace(only_real, ''), flags=re.S)
+    wanted = set(re.findall(r'\bX\(\s*[^(),]*?,\s*(\w+)\s*,', text))
+    found = {line.split()[-1].split('@')[0]
+             for line in output('nm', '-D', '--defined-only', LIBPROF).splitlines()}
+    versions = {name for name in found if name.startswith('GLIBC_')}
+    assert len(wanted) > 80, f'the table is read wrongly: {sorted(wanted)}'
+    assert versions <= {'GLIBC_2.3.2', 'GLIBC_2.17'}, versions
+    assert found - versions == wanted, (
+        f'exported but not listed: {sorted(found - versions - wanted)}; '
+        f'listed but not exported: {sorted(wanted - found)}')
+
+
+def needed_libraries():
+    needed = re.findall(r'\(NEEDED\).*\[(.*)\]', output('readelf', '-dW', LIBPROF))
+    assert set(needed) <= {'libc.so.6', 'ld-linux-x86-64.so.2', 'ld-linux-aarch64.so.1'}, needed
+    flags = output('readelf', '-dW', LIBPROF)
+    assert 'NODELETE' in flags and 'NOW' in flags, flags
+    assert not re.search(r'\((TEXTREL|RPATH|RUNPATH)\)', flags)
+
+
+def glibc_version():
+    strong = [line for line in output('nm', '-D', '--undefined-only', LIBPROF).splitlines()
+              if ' U ' in line]
+    newest = max((tuple(map(int, v.split('.'))), line.split()[-1]) for line in strong
+                 for v in re.findall(r'@GLIBC_([\d.]+)', line))
+    print(f'newest: {newest[1]}')
+    assert newest[0] <= OLDEST_GLIBC, newest
+    assert not any('GLIBC_PRIVATE' in line for line in strong)
+
+
+def thread_local_storage():
+    relocations = set(re.findall(r'\bR_\w+', output('readelf', '-rW', LIBPROF)))
+    dynamic = [r for r in relocations if re.search('DTPMOD|DTPOFF|DTPREL|TLSDESC', r)]
+    assert not dynamic, dynamic
+    size = [int(line.split()[5], 16)
+            for line in output('readelf', '-lW', LIBPROF).splitlines() if line.strip().startswith('TLS')]
+    print(f'thread-local storage: {size} bytes')
+    assert len(size) == 1 and size[0] <= TLS_MOST, size
+
+
+GRAPH = machine_code.functions(LIBPROF) if X86 else {}
+
+
+def only(root, allowed):
+    missing = [name for name in NEVER if name not in GRAPH]
+    assert root in GRAPH, f'{root} has another name now'
+    assert not {'recorder_start', 'libunwind_walk'} & set(missing), missing
+    bad = []
+    paths = machine_code.reach(GRAPH, [root], NEVER)
+    assert len(paths) > 30, f'{root} reaches {len(paths)} functions: the graph is read wrongly'
+    for name, path in paths.items():
+        for external in GRAPH[name].external - allowed:
+            bad.append(f'{external} by {" > ".join(path)}')
+    assert not bad, '\n'.join(sorted(bad))
+
+
+def reachable_from_handlers():
+    if X86:
+        for root in 'handle', 'cpu_sample', 'walk_answer':
+            only(root, HANDLER_MAY)
+
+
+def reachable_from_bare_thread():
+    if X86:
+        for root in 'dumper_main', 'sleeper_main':
+            only(root, BARE_MAY)
+
+
+def stack_in_handlers():
+    """The deepest path, as if every step took the longest way (hazard 9)."""
+    if not X86:
+        return
+    with open(os.path.join(SOURCE, 'sample/handler.c')) as file:
+        room = int(re.search(r'STACK_ROOM \(\(uintptr_t\)(\d+)\)', file.read())[1])
+    for root in 'cpu_sample', 'walk_answer':
+        size, path = machine_code.stack(GRAPH, root, NEVER)
+        print(f'{root}: {size} bytes, {" > ".join(path)}')
+        assert size <= room, f'{root} may take {size} bytes, STACK_ROOM is {room}: {" > ".join(path)}'
+
+
+def executable_stack():
+    line = [line for line in output('readelf', '-lW', LIBPROF).splitlines() if 'GNU_STACK' in line][0]
+    assert 'RWE' not in line, line
+
+
+tests(exported_names, needed_libraries, glibc_version, thread_local_storage,
+      reachable_from_handlers, reachable_from_bare_thread, stack_in_handlers, executable_stack)
