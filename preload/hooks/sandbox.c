@@ -3,26 +3,34 @@
  * doesn't make itself may be its death (hazard 59). So the ways to install one
  * are watched: prctl(2) and, for seccomp(2), which libc doesn't wrap, syscall(2).
  * What was recorded by then is dumped before; afterwards memory alone is written
- * and libprof's handlers for deadly signals are gone.
+ * and libprof's handlers for deadly signals are gone. CPU samples go on where the filter lets
+ * handlers return (filter.h).
  *
  * A filter inherited through exec (a container's, a service's) is no reason to
  * keep quiet: nearly every containerised process has one.
  */
 #include "dump/dump.h"
 #include "hooks/export.h"
+#include "hooks/filter.h"
 #include "ledger/memory.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
+#include "sample/handler.h"
 #include "sample/recorder.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+
+/* libc's own, past our hook. */
+extern int __sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 
 static void seal(bool sealed)
 {
@@ -38,12 +46,58 @@ static bool in_vfork_child(void)
     return thread_self.vforked && recorder_in_vfork_child();
 }
 
-/* A filter is about to be asked for. False: this process isn't concerned. */
-static bool before_filter(void)
+/* Where handlers can't return, the signals that are ours alone are ignored: the timers then
+ * send none, and a dump that is asked for doesn't end the program. Or, the filter having
+ * been refused, they are handled again. */
+static void ignore_signals(bool ignore)
+{
+    static struct sigaction handled[2]; /* filters are installed one at a time */
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
+    const int ours[2] = {handler_signal, (int)config.signal};
+
+    for (int i = 0; i < 2; i++) {
+        if (!signals_owned(ours[i]) || signals_program_handles(ours[i]))
+            continue;
+        if (ignore)
+            __sigaction(ours[i], &ignored, &handled[i]);
+        else if (handled[i].sa_sigaction)
+            __sigaction(ours[i], &handled[i], NULL);
+    }
+}
+
+/* The program for the kernel, if that is what `filter` is: programs also ask with
+ * nonsense, so it is copied by a call that can't fault. */
+static bool lets_handlers_return(long filter)
+{
+    struct sock_fprog program;
+    struct iovec mine = {&program, sizeof program}, its = {(void *)filter, sizeof program};
+    struct sock_filter code[BPF_MAXINSNS / 8];
+
+    if (sys_call6(SYS_process_vm_readv, sys_getpid(), (long)&mine, 1, (long)&its, 1, 0) !=
+            (long)sizeof program ||
+        program.len > sizeof code / sizeof *code)
+        return false;
+    mine = (struct iovec){code, program.len * sizeof *code};
+    its = (struct iovec){program.filter, mine.iov_len};
+    program.filter = code;
+    return sys_call6(SYS_process_vm_readv, sys_getpid(), (long)&mine, 1, (long)&its, 1, 0) ==
+               (long)mine.iov_len &&
+           filter_allows(&program, SYS_rt_sigreturn);
+}
+
+/* A filter is about to be asked for; `filter`: its program, 0 for the strict mode, which
+ * lets handlers return. False: this process isn't concerned. */
+static bool before_filter(long filter)
 {
     if (!config.selected || in_vfork_child())
         return false;
     dump_run(DUMP_REASON_SANDBOX);
+    /* What the process and this thread need to go on being recorded takes system
+     * calls: now or never. A forked child (sshd's) hasn't it yet. */
+    if (recorder_active() && recorder_ledger() && recorder_enter())
+        recorder_leave();
+    if (filter && !lets_handlers_return(filter))
+        ignore_signals(true);
     seal(true);
     return true;
 }
@@ -52,8 +106,10 @@ static bool before_filter(void)
  * is no filter. */
 static void after_filter(bool concerned, long result)
 {
-    if (concerned && result < 0)
+    if (concerned && result < 0) {
         seal(false);
+        ignore_signals(false);
+    }
 }
 
 /* seccomp(2) through syscall(2), and any call before the real one is known. */
@@ -74,7 +130,7 @@ static __attribute__((noinline, cold)) long rare_call(long number, long operatio
         return real.syscall(number, operation, flags, filter, d, e, f);
     bool installs =
         operation == SECCOMP_SET_MODE_STRICT || (operation == SECCOMP_SET_MODE_FILTER && filter);
-    bool concerned = installs && before_filter();
+    bool concerned = installs && before_filter(operation == SECCOMP_SET_MODE_FILTER ? filter : 0);
     long result = real.syscall(SYS_seccomp, operation, flags, filter, 0, 0, 0);
 
     after_filter(concerned, result);
@@ -96,7 +152,7 @@ EXPORT int prctl(int option, ...)
     if (!real.prctl)
         recorder_active();
     if (option == PR_SET_SECCOMP && (arguments[0] == SECCOMP_MODE_STRICT || arguments[1]))
-        concerned = before_filter();
+        concerned = before_filter(arguments[0] == SECCOMP_MODE_FILTER ? (long)arguments[1] : 0);
     if (!real.prctl)
         return (int)rare_call(SYS_prctl, option, (long)arguments[0], (long)arguments[1],
                               (long)arguments[2], (long)arguments[3], 0);

@@ -121,11 +121,8 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
         self->fired += weight;
         return;
     }
-    if (self->epoch != recorder_epoch()) {
-        if (handler_sealed())
-            return;
-        thread_setup();
-    }
+    if (self->epoch != recorder_epoch() && !thread_setup())
+        return;
     self->fired += weight;
     /* under a seccomp filter neither a ledger nor a table entry can be made */
     bool sealed = handler_sealed() && (!ledger || self->index == 0);

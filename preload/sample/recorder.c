@@ -128,7 +128,8 @@ bool recorder_start(void)
     }
     bool child = recorder_epoch_now > 0;
     uint32_t phase = RECORDER_INERT;
-    if (follows(child)) {
+    /* A sandbox's child can't be given tables of its own. */
+    if (follows(child) && !handler_sealed()) {
         if (child) {
             ledger_drop(); /* its view of its parent's */
             unwind_after_fork_child();
@@ -169,6 +170,8 @@ void recorder_set_ledger_made(void (*made)(void))
 bool recorder_ledger_slow(void)
 {
     uint32_t expected = 0;
+    if (handler_sealed())
+        return false;
     if (!atomic_compare_exchange_strong(&recorder_page->ledger_state, &expected, 1))
         return expected == 2;
     char cmdline[1024];
@@ -200,8 +203,8 @@ bool recorder_ledger_slow(void)
 
 bool recorder_in_vfork_child(void)
 {
-    if ((uint32_t)sys_gettid() != thread_self.tid)
-        return true;
+    if (handler_sealed() || (uint32_t)sys_gettid() != thread_self.tid)
+        return true; /* under a filter nobody can say: as if it did */
     thread_self.vforked = false; /* the parent runs again: its child has execed or ended */
     return false;
 }

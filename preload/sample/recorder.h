@@ -94,8 +94,8 @@ static inline bool recorder_enter(void)
         return false;
     if (__builtin_expect(self->vforked, 0) && recorder_in_vfork_child())
         return false;
-    if (__builtin_expect(self->epoch != recorder_epoch(), 0))
-        thread_setup();
+    if (__builtin_expect(self->epoch != recorder_epoch(), 0) && !thread_setup())
+        return false;
     self->guard = frame;
     return true;
 }

@@ -85,9 +85,11 @@ static void main_stack(struct unwind_stack *stack)
     stack->low = stack->high > size ? stack->high - size : 0;
 }
 
-void thread_setup(void)
+bool thread_setup(void)
 {
     struct thread_state *self = &thread_self;
+    if (handler_sealed())
+        return false;
     bool ended = self->ended, first = self->epoch == 0;
     self->tid = (uint32_t)sys_gettid();
     self->epoch = recorder_epoch();
@@ -122,6 +124,7 @@ void thread_setup(void)
             self->masked = true;
         cpu_thread_start(first && self->start);
     }
+    return true;
 }
 
 static void own_name(char name[LEDGER_THREAD_NAME])

@@ -55,9 +55,10 @@ extern _Thread_local struct thread_state thread_self
 
 /*
  * Sets up the calling thread's state for the present process. Hook or handler
- * context; called by recorder_enter when the state is another process's or new.
+ * context; called by recorder_enter when the state is another process's or new. False:
+ * not possible, since it takes system calls and a seccomp filter is there (hazard 59).
  */
-void thread_setup(void);
+bool thread_setup(void);
 
 /* Its index in the ledger's thread table, entered now if need be; 0 when full. */
 uint32_t thread_index(void);

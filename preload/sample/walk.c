@@ -204,8 +204,8 @@ void walk_answer(const ucontext_t *context)
         return;
     if (!handler_has_room(context) || !recorder_active() || !ledger || self->ended)
         return;
-    if (self->epoch != recorder_epoch())
-        thread_setup();
+    if (self->epoch != recorder_epoch() && !thread_setup())
+        return;
     cpu_thread_retry();
     struct ledger_thread *thread = ledger_thread_get(thread_index());
     if (!thread)

@@ -271,6 +271,18 @@ class Harmless(Case):
         self.assertEqual(subprocess.run([SANDBOX, "prctl", "TERM"], env=self.environment(),
                                         timeout=60).returncode, -signal.SIGTERM)
 
+    def test_begun_under_a_seccomp_filter(self):
+        # a child that installs it before its first event; a thread and a child that begin
+        # under it: none may make a system call of ours for their tables and timers
+        for how, status in ("fork", 14), ("late", 13):
+            for rate in "1", "512k":
+                with self.subTest(how=how, rate=rate):
+                    result = subprocess.run(
+                        [SANDBOX, how], timeout=120, capture_output=True, text=True,
+                        env=self.environment(LIBPROF_HEAP_RATE=rate, LIBPROF_CPU_HZ="1000"))
+                    self.assertEqual((result.returncode, result.stdout, result.stderr),
+                                     (status, "", ""))
+
     def test_probing_for_seccomp_seals_nothing(self):
         result = subprocess.run([SANDBOX, "probe", "exit"], env=self.environment(), timeout=60,
                                 capture_output=True)

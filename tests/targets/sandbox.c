@@ -1,14 +1,19 @@
 /* Installs a seccomp filter that kills for every system call the program itself
- * doesn't make afterwards, then allocates, gets a signal and ends. */
+ * doesn't make afterwards, then allocates, gets a signal and ends.
+ * sandbox HOW END: in this process. sandbox fork: in a child that has done nothing
+ * before (sshd's way). sandbox late: threads and children that begin under it. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ALLOW(number)                                                                              \
@@ -23,7 +28,8 @@ static void handler(int signo)
     handled++;
 }
 
-static void install(const char *how)
+/* more: what libc's pthread_create, pthread_join, fork and waitpid need as well. */
+static void install(const char *how, int more)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -35,6 +41,18 @@ static void install(const char *how)
         ALLOW(SYS_mmap),
         ALLOW(SYS_munmap),
         ALLOW(SYS_restart_syscall),
+        ALLOW(more ? SYS_clone : SYS_write),
+        ALLOW(more ? SYS_clone3 : SYS_write),
+        ALLOW(more ? SYS_wait4 : SYS_write),
+        ALLOW(more ? SYS_set_robust_list : SYS_write),
+        ALLOW(more ? SYS_rseq : SYS_write),
+        ALLOW(more ? SYS_getrandom : SYS_write),
+        ALLOW(more ? SYS_rt_sigaction : SYS_write),
+        ALLOW(more ? SYS_mprotect : SYS_write),
+        ALLOW(more ? SYS_madvise : SYS_write),
+        ALLOW(more ? SYS_futex : SYS_write),
+        ALLOW(more ? SYS_rt_sigprocmask : SYS_write),
+        ALLOW(more ? SYS_exit : SYS_write),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
     };
     struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
@@ -62,13 +80,63 @@ __attribute__((noinline)) static void work(int depth)
         work(depth - 1);
 }
 
+/* The sum is long enough for a few ticks of CPU timers. */
+static void *burn(void *unused)
+{
+    volatile unsigned long sum = 0;
+
+    for (int turn = 0; turn < 20; turn++) {
+        work(20);
+        for (unsigned long i = 0; i < 5000000; i++)
+            sum += i;
+    }
+    return unused;
+}
+
+static int under_late_filter(void)
+{
+    pthread_t thread;
+    int status = 1;
+    pid_t child;
+
+    install("prctl", 1);
+    if (pthread_create(&thread, NULL, burn, NULL) || pthread_join(thread, NULL))
+        return 30;
+    child = fork();
+    if (child == 0) {
+        burn(NULL);
+        _exit(7);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 7 << 8)
+        return 31;
+    return 13;
+}
+
+static int in_child(void)
+{
+    int status = 1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        install("prctl", 0);
+        burn(NULL);
+        _exit(7);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return 32;
+    return status == 7 << 8 ? 14 : 33;
+}
+
 int main(int argc, char **argv)
 {
     pid_t self = getpid();
 
+    if (argc == 2)
+        return !strcmp(argv[1], "fork") ? in_child() : under_late_filter();
+
     signal(SIGUSR2, handler);
     kept = malloc(1999993);
-    install(argv[1]);
+    install(argv[1], 0);
     work(50);
     kill(self, SIGUSR2);
     if (!strcmp(argv[2], "TERM"))
