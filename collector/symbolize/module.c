@@ -152,6 +152,15 @@ static void resolve_one(struct module *m, uint64_t address)
     uint64_t entry = 0;
     size_t n = m->dwarf ? dwarf_file_lookup(m->dwarf, address, dwarf, &entry) : 0;
     const struct elf_symbol *symbol = elf_file_find_symbol(m->file, address);
+    /* A label without a size may lie in the midst of a function. */
+    if (symbol && !symbol->size) {
+        uint64_t start = unwind_index_find_entry(m->file, address, NULL);
+        if (start && start != symbol->start) {
+            symbol = elf_file_find_symbol(m->file, start);
+            if (symbol && symbol->start != start)
+                symbol = NULL;
+        }
+    }
     for (size_t i = 0; i < n; i++) {
         paths[i] = full_path(&dwarf[i]);
         frames[i] = (struct symbol_frame){

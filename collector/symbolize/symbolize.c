@@ -127,7 +127,7 @@ static int compare_locations(const void *a, const void *b)
 static void tell_missing(struct symbolizer *s, const struct profile_mapping *m, size_t n,
                          size_t total, const char *reason)
 {
-    if (!s->options->missing || !n)
+    if (!s->options->missing)
         return;
     char *text =
         mem_printf("%s (build id %s): %zu of %zu addresses have no name%s%s",
@@ -160,7 +160,8 @@ static void symbolize_mapping(struct symbolizer *s, struct profile_mapping *m,
             name_by_start(s, locations[i], symbol, module_bias(module));
         }
     }
-    tell_missing(s, m, unnamed, n, module_reason(module));
+    if (unnamed)
+        tell_missing(s, m, unnamed, n, module_reason(module));
     free(addresses);
     module_close(module);
 }
