@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/dump_signal.h"
 #include "cli/remote.h"
 #include "profile/mem.h"
 #include "profile/profile_io.h"
 #include "serve/client.h"
+#include "symbolize/symbolize.h"
 
 #define ALL_PROFILES "heap,heappeak,cpu,threads,threadcreate,block,mutex"
 
@@ -96,23 +98,99 @@ static int dump_here(struct cli_options *o, const char *id)
     return status;
 }
 
+/* Is PROFILE of a file's name EXE.PID.SEQ.PROFILE.pb.gz among the kinds? NULL: all. */
+static bool is_wanted(const char *path, const char *kinds)
+{
+    const char *end = path + strlen(path) - strlen(".pb.gz"), *start = end;
+    while (start > path && start[-1] != '.' && start[-1] != '/')
+        start--;
+    size_t length = (size_t)(end - start);
+    for (const char *kind = kinds; kind && *kind;) {
+        size_t n = strcspn(kind, ",");
+        if (n == length && memcmp(kind, start, n) == 0)
+            return true;
+        kind += n + (kind[n] == ',');
+    }
+    return !kinds;
+}
+
+/* From the process's directory to the one named, with names for the addresses. */
+static bool fetch_file(struct cli_options *o, const char *from, pid_t pid)
+{
+    struct profile_error err;
+    char *path = mem_printf("%s/%s", o->output, strrchr(from, '/') + 1);
+    struct profile *profile = profile_read_file(from, &err);
+    if (profile)
+        symbolize_profile(profile,
+                          &(struct symbolize_options){.style = DEMANGLE_SHORT, .pid = pid});
+    bool good = profile && profile_write_file(profile, path, &err);
+    if (good)
+        puts(path);
+    else
+        cli_fail(profile ? path : from, err.text);
+    profile_free(profile);
+    free(path);
+    return good;
+}
+
+static int dump_signalled(struct cli_options *o, const char *id)
+{
+    struct profile_error err;
+    size_t n, wanted = 0;
+    int status = 0;
+    pid_t pid = (pid_t)strtol(id, NULL, 10);
+    char **paths = dump_by_signal(pid, &n, &err);
+    if (!paths)
+        return cli_fail(id, err.text);
+    if (o->output && mkdir(o->output, 0777) < 0 && errno != EEXIST)
+        status = cli_fail(o->output, strerror(errno));
+    for (size_t i = 0; i < n; i++) {
+        if (!status && is_wanted(paths[i], o->profile_kind)) {
+            wanted++;
+            if (!o->output)
+                puts(paths[i]);
+            else if (!fetch_file(o, paths[i], pid))
+                status = 1;
+        }
+        free(paths[i]);
+    }
+    free(paths);
+    return status || wanted ? status : cli_fail(id, "it has no such profile");
+}
+
+/* Is there a collector that knows the process? */
+static bool is_known(const char *address, const char *id)
+{
+    struct profile_error err;
+    size_t n = 0;
+    struct remote_process *list = remote_list(address, &n, &err);
+    bool known = list && remote_find(list, n, id);
+    remote_free(list, n);
+    return known;
+}
+
 static int run_dump(struct cli_options *o)
 {
     if (o->n_arguments != 1) {
         fprintf(stderr, "prof dump: of which process? give one PID: see prof ps\n");
         return 2;
     }
-    return o->output || o->profile_kind ? dump_here(o, o->arguments[0])
-                                        : dump_there(o, o->arguments[0]);
+    const char *id = o->arguments[0];
+    bool is_number = *id && !id[strspn(id, "0123456789")] && strlen(id) < 10;
+    if (is_number && !o->http && !is_known(o->http, id))
+        return dump_signalled(o, id);
+    return o->output || o->profile_kind ? dump_here(o, id) : dump_there(o, id);
 }
 
 const struct command cmd_dump = {
     .name = "dump",
     .usage = "[OPTIONS] PID",
-    .summary = "write the profiles of a process that a collector knows",
-    .help = "Without -o and --profile the collector writes a dump into its own directory. With\n"
-            "-o DIR (or --profile heap,cpu,... and the working directory) they are written here,\n"
-            "with names for the addresses. Their paths are printed.\n",
+    .summary = "write the profiles of a process",
+    .help = "Without -o and --profile the collector that knows the process writes a dump into its\n"
+            "own directory. With -o DIR (or --profile heap,cpu,... and the working directory)\n"
+            "they are written here, with names for the addresses. Their paths are printed.\n"
+            "A process that no collector knows (and no --http was given) is asked by its dump\n"
+            "signal, and what it writes to its LIBPROF_DIR is picked up there.\n",
     .run = run_dump,
     .options = "http profile output",
 };

@@ -63,7 +63,7 @@ static void host_name(struct text *text)
             text_bytes(text, *c == '/' ? "_" : c, 1);
 }
 
-static void expand(struct directory *directory, const char *pattern)
+void directory_expand(struct directory *directory, const char *pattern)
 {
     struct text text;
 
@@ -173,7 +173,7 @@ long directory_open(struct directory *directory, const char *pattern,
     long result;
 
     directory_identify(directory, view);
-    expand(directory, pattern);
+    directory_expand(directory, pattern);
     result = open_high(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0);
     if (result == -ENOENT) {
         long wrong = make_path(directory->path);

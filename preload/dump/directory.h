@@ -36,6 +36,10 @@ struct directory_file {
 /* Whose files they are: fills in pid and program, all that directory_file_name needs. */
 void directory_identify(struct directory *directory, const struct ledger_view *view);
 
+/* Fills in path: pattern (LIBPROF_DIR) with %p, %e, %h and %% replaced by pid,
+ * program, the host's name and %. */
+void directory_expand(struct directory *directory, const char *pattern);
+
 /* EXE.PID.SEQ.PROFILE.pb.gz; name has DIRECTORY_NAME_MAX bytes. */
 void directory_file_name(const struct directory *directory, uint32_t sequence,
                          enum dump_profile profile, char *name);

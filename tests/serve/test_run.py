@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from serve import PROF, SERVED, run_tests, values
+from serve import LIBPROF, PROF, SERVED, pprof, run_tests, values
 
 folder = tempfile.mkdtemp(prefix="run-test-")
 os.chdir(folder)
@@ -99,6 +99,82 @@ def test_ctrl_c():
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, (status, text)
     assert b"killed by 2" in text, text
     assert glob.glob("tty/served.*.cpu.pb.gz"), text
+
+
+def grown(folder, size):
+    """What the newest heap profile of served holds in blocks of a size."""
+    files = sorted(glob.glob(folder + "/served.*.heap.pb.gz"))
+    assert files, os.listdir(folder)
+    return values(files[-1], lambda sample: sample.labels.get("bytes") == size)
+
+
+def test_out_of_memory():
+    """The heap at the moment when there is no more (RLIMIT_AS; a memory cgroup kills as
+    below): what was allocated to the byte. Of what is in use the last blocks may be
+    missing: their places are noted in memory too, which is given by 4 MiB of heap."""
+    size = 100003
+    done = run("--exact", "-o", "limit", "/bin/sh", "-c",
+               "ulimit -v 500000; exec %s grow %d" % (SERVED, size))
+    assert done.returncode == 4, done
+    heap, blocks = grown("limit", size), done.stdout.count(".")
+    assert blocks > 500, blocks
+    assert (heap["alloc_objects"], heap["alloc_space"]) == (blocks, blocks * size), (heap, blocks)
+    assert 0 <= blocks * size - heap["inuse_space"] <= 4 << 20, (heap, blocks)
+    print("%d MiB allocated, %d KiB of them not known as in use" % (
+        blocks * size >> 20, blocks * size - heap["inuse_space"] >> 10))
+
+
+def test_killed_from_outside():
+    """As the kernel's out-of-memory killer does it: SIGKILL while it allocates."""
+    size = 100003
+    app = subprocess.Popen([PROF, "run", "--exact", "-o", "kill", SERVED, "grow", str(size)],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    blocks = len(app.stdout.read(500))
+    with open("/proc/%d/task/%d/children" % (app.pid, app.pid)) as children:
+        os.kill(int(children.read()), signal.SIGKILL)
+    blocks += len(app.stdout.read())
+    assert app.wait(20) == -9
+    heap = grown("kill", size)
+    assert blocks <= heap["inuse_objects"] <= blocks + 1, (heap, blocks)
+    assert heap["inuse_space"] == heap["inuse_objects"] * size
+
+
+def test_dump_without_a_collector():
+    """prof dump of a process that reports to nobody: by its signal, from its directory."""
+    def start(*command, **more):
+        process = subprocess.Popen(command or [SERVED, "work", "30"],
+                                   env=dict(os.environ, LD_PRELOAD=LIBPROF, **more))
+        started.append(process)
+        time.sleep(0.7)
+        return process
+
+    def dump(pid, *options):
+        return subprocess.run([PROF, "dump", *options, str(pid)], capture_output=True, text=True)
+
+    started = []
+    app = start(LIBPROF_DIR="of-%e/%p")
+    for sequence in 1, 2:
+        done = dump(app.pid)
+        names = done.stdout.split()
+        assert done.returncode == 0 and len(names) > 3, done
+        where = "%s/of-served/%d/served.%d.%04d." % (folder, app.pid, app.pid, sequence)
+        assert all(name.startswith(where) for name in names), names
+    done = dump(app.pid, "-o", "copy", "--profile", "heap,threads")
+    assert sorted(name.split(".")[-3] for name in done.stdout.split()) == ["heap", "threads"], done
+    heap, = glob.glob("copy/*.heap.pb.gz")
+    assert "keep_block" in pprof.Profile(heap).names()
+    # what can't be asked is left alone
+    plain = subprocess.Popen([SERVED, "work", "30"])
+    deaf = start(LIBPROF_SIGNAL="none")
+    started.append(plain)
+    for process, words in (plain, "without libprof"), (deaf, "LIBPROF_SIGNAL=none"):
+        done = dump(process.pid)
+        assert done.returncode == 1 and words in done.stderr and not done.stdout, done
+        assert process.poll() is None
+    assert "no such process" in dump(999999999).stderr
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def test_http_while_it_runs():

@@ -4,8 +4,8 @@
  * 3); `served work SECONDS` allocates, computes and fights over a mutex in two
  * threads; `served steps` does the same by rounds: one for each line of its input,
  * answered with a line, and nothing in between; `served grow STEP` allocates blocks of
- * STEP bytes, writes to them and keeps them until it is killed or malloc says no (exits
- * with 4).
+ * STEP bytes, fills and keeps them, with a dot on its output for each, until it is
+ * killed or malloc says no (exits with 4).
  */
 #include <pthread.h>
 #include <signal.h>
@@ -44,8 +44,12 @@ static int alloc(int count, size_t size, int signo)
 static int grow(size_t step)
 {
     char *block;
-    while ((block = keep_block(step)) != NULL)
+    while ((block = keep_block(step)) != NULL) {
         memset(block, 1, step);
+        if (write(STDOUT_FILENO, ".", 1) < 0)
+            return 1;
+        usleep(1000); /* so that whoever wants to kill it in time can */
+    }
     return 4;
 }
 
