@@ -57,6 +57,19 @@ static uint64_t layout_sections(struct ledger_section *sections, uint64_t max_me
     return offset;
 }
 
+/* RLIMIT_AS counts sections in full, however little of them is used: under it they
+ * get this part of what it allows, and the program keeps the rest. */
+#define ADDRESS_SPACE_SHARE 16
+#define MEMORY_LEAST (UINT64_C(1) << 20)
+
+static uint64_t allowed_address_space(void)
+{
+    struct rlimit limit;
+    if (sys_call4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    return limit.rlim_cur / ADDRESS_SPACE_SHARE;
+}
+
 /* Does the limit on file sizes let a file of `size` be made? ftruncate past it
  * would raise SIGXFSZ in the program. */
 static bool file_size_allowed(uint64_t size)
@@ -89,6 +102,24 @@ static void *map_file(uint64_t size, int *fd)
     return memory;
 }
 
+/* Lays out and maps; where there is no room for as much as was asked, less. */
+static struct ledger_header *map_sections(struct ledger_section *sections, unsigned planes,
+                                          uint64_t *max_memory, uint64_t *size, int *fd)
+{
+    uint64_t allowed = allowed_address_space();
+    for (;; *max_memory /= 2) {
+        struct ledger_header *header = NULL;
+        bool least = *max_memory <= MEMORY_LEAST;
+        *size = layout_sections(sections, *max_memory, planes);
+        if (*size <= allowed || least)
+            header = map_file(*size, fd);
+        if (!header && (*size <= allowed || least))
+            header = sys_map_private(*size);
+        if (header || least)
+            return header;
+    }
+}
+
 static void fill_header(struct ledger_header *header, const struct ledger_settings *settings,
                         unsigned planes, uint64_t size)
 {
@@ -103,7 +134,6 @@ static void fill_header(struct ledger_header *header, const struct ledger_settin
     header->cpu_period_ns = settings->cpu_period_ns;
     header->block_rate_ns = settings->block_rate_ns;
     header->mutex_fraction = settings->mutex_fraction;
-    header->max_memory = settings->max_memory;
     header->heap_peak_epoch = 1; /* a counter's epoch of 0 is older than any */
 }
 
@@ -120,11 +150,8 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
     if (planes > LEDGER_PLANES_MAX)
         planes = LEDGER_PLANES_MAX;
     struct ledger_section sections[LEDGER_SECTIONS] = {0};
-    uint64_t size = layout_sections(sections, settings->max_memory, planes);
-
-    struct ledger_header *header = map_file(size, fd);
-    if (!header)
-        header = sys_map_private(size);
+    uint64_t max_memory = settings->max_memory, size;
+    struct ledger_header *header = map_sections(sections, planes, &max_memory, &size, fd);
     if (!header)
         return false;
     /* In a core dump it would be a second heap (core(5), madvise(2)). */
@@ -132,6 +159,7 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
     for (unsigned n = 0; n < LEDGER_SECTIONS; n++)
         header->sections[n] = sections[n];
     fill_header(header, settings, planes, size);
+    header->max_memory = max_memory;
     ledger = header;
     header->exe = enter_string(settings->exe);
     header->program = enter_string(settings->program);
