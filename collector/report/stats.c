@@ -119,22 +119,73 @@ static void print_stacks(const struct profile *p, FILE *out)
     fprintf(out, "  files mapped     %12zu\n", p->n_mappings);
 }
 
-/* What the library said about itself and the process: losses, rates, RSS, mallinfo. */
-static void print_comments(const struct profile *p, FILE *out)
+/* `text` as the library wrote it, without what marks it as the library's. */
+static const char *bare_comment(const char *text)
 {
-    size_t processes = 0;
+    text += strspn(text, "# ");
+    return strncmp(text, "libprof: ", 9) == 0 ? text + 9 : text;
+}
+
+static size_t count_processes(const struct profile *p)
+{
+    size_t n = 0;
     for (size_t i = 0; i < p->n_comments; i++)
-        processes += strstr(p->comments[i], "libprof: pid: ") != NULL;
+        n += strncmp(bare_comment(p->comments[i]), "pid: ", 5) == 0;
+    return n;
+}
+
+/* Lines about memory: the heap's own, and those of proc(5), in kB. */
+static const struct {
+    const char *start, *shown;
+    int64_t unit;
+} memory_lines[] = {
+    {"bytes in use when the heap was largest: ", "heap at its largest", 1},
+    {"VmRSS:", "resident", 1024},
+    {"VmHWM:", "resident at most", 1024},
+    {"RssAnon:", "of it anonymous", 1024},
+    {"VmSwap:", "swapped out", 1024},
+};
+#define N_MEMORY_LINES (sizeof(memory_lines) / sizeof(*memory_lines))
+
+/* Index in memory_lines; -1: about something else. */
+static int find_memory_line(const char *text)
+{
+    for (size_t i = 0; i < N_MEMORY_LINES; i++)
+        if (strncmp(text, memory_lines[i].start, strlen(memory_lines[i].start)) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* The heap against what the kernel counts: the rest is the allocator's, stacks, files. */
+static void print_memory(const struct profile *p, FILE *out)
+{
+    char buf[UNIT_TEXT];
+    bool any = false;
+    for (size_t line = 0; line < N_MEMORY_LINES; line++)
+        for (size_t i = 0; i < p->n_comments; i++) {
+            const char *text = bare_comment(p->comments[i]);
+            if (find_memory_line(text) != (int)line)
+                continue;
+            if (!any)
+                fputs("Memory of the process\n", out);
+            any = true;
+            int64_t value = strtoll(text + strlen(memory_lines[line].start), NULL, 10);
+            fprintf(out, "  %-20s %8s\n", memory_lines[line].shown,
+                    unit_format(buf, value * memory_lines[line].unit, "bytes", "auto"));
+        }
+}
+
+/* What the library said about itself and the process: losses, settings. */
+static void print_comments(const struct profile *p, size_t processes, FILE *out)
+{
     if (processes > 1)
         fprintf(out, "Told by %zu processes (the same line only once)\n", processes);
     else if (p->n_comments)
         fputs("Told by the process\n", out);
     for (size_t i = 0; i < p->n_comments; i++) {
-        const char *text = p->comments[i];
-        text += strspn(text, "# ");
-        if (strncmp(text, "libprof: ", 9) == 0)
-            text += 9;
-        fprintf(out, "  %s\n", text);
+        const char *text = bare_comment(p->comments[i]);
+        if (processes > 1 || find_memory_line(text) < 0)
+            fprintf(out, "  %s\n", text);
     }
 }
 
@@ -166,6 +217,9 @@ void report_stats(struct report *r, FILE *out)
     print_totals(p, out);
     print_temporary(p, out);
     print_stacks(p, out);
-    print_comments(p, out);
+    size_t processes = count_processes(p);
+    if (processes <= 1)
+        print_memory(p, out);
+    print_comments(p, processes, out);
     print_largest(r, out);
 }

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import subprocess
 import unittest
 
 from case import Case
@@ -55,6 +56,16 @@ class Input(Case):
         block = gzip.compress(bytes(1 << 24), 9)
         self.write("bomb", block * 33)
         self.refuse(1, "larger than 512 MiB", "top", "-q", "bomb")
+
+    def test_stats_of_a_stripped_program(self):
+        """Its own account of its memory; stacks that end in a _start without a name count."""
+        env = dict(self.env, LD_PRELOAD=os.environ["LIBPROF_SO"], LIBPROF_HEAP_RATE="1",
+                   LIBPROF_DIR=self.path("told"))
+        subprocess.run(["ls", "/"], env=env, check=True, stdout=subprocess.DEVNULL)
+        text = self.prof_ok("stats", "-q", "told")
+        for line in ["heap at its largest +[0-9.]+[kM]B", "resident at most +[0-9.]+MB",
+                     r"complete +(\d+) \( +100% reach"]:
+            self.assertRegex(text, line)
 
     def test_run_refuses_a_bad_directory(self):
         """Before the program runs, not after hours."""
