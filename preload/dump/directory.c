@@ -202,7 +202,7 @@ static bool file_write(struct sink *sink, const void *bytes, size_t length)
     const char *at = bytes;
 
     while (length) {
-        long written = sys_call3(SYS_write, file->fd, at, length);
+        long written = sys_write(file->fd, at, length);
         if (written == -EINTR)
             continue;
         if (written <= 0) {

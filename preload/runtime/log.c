@@ -77,5 +77,5 @@ void log_line(enum log_level level, const char *format, ...)
     if (skipped)
         text_format(&text, " (%u lines before this one not shown)", skipped);
     buffer[text.length++] = '\n';
-    sys_call3(SYS_write, 2, buffer, text.length);
+    sys_write(2, buffer, text.length);
 }

@@ -271,6 +271,21 @@ class Harmless(Case):
         self.assertEqual(subprocess.run([SANDBOX, "prctl", "TERM"], env=self.environment(),
                                         timeout=60).returncode, -signal.SIGTERM)
 
+    def test_writing_sends_no_signal(self):
+        # libprof's line meets a limit on file sizes, or a reader that is gone
+        import resource
+        with tempfile.TemporaryFile() as file:
+            result = subprocess.run([LEAVE, "exit"], timeout=60, stderr=file, preexec_fn=lambda:
+                                    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+                                    env=self.environment(LIBPROF_DIR="/proc/nowhere"))
+        self.assertEqual(result.returncode, 4)
+        read, write = os.pipe()
+        os.close(read)
+        result = subprocess.run([LEAVE, "exit"], timeout=60, stderr=write, restore_signals=True,
+                                env=self.environment(LIBPROF_DIR="/proc/nowhere"))
+        os.close(write)
+        self.assertEqual(result.returncode, 4)
+
     def test_begun_under_a_seccomp_filter(self):
         # a child that installs it before its first event; a thread and a child that begin
         # under it: none may make a system call of ours for their tables and timers
