@@ -3,27 +3,29 @@ import re
 import subprocess
 
 FUNCTION = re.compile(r'^([0-9a-f]+) <([^>]+)>:$')
-CALL = re.compile(r'\b(?:call|jmp|j[a-z]+|lea)\b.*?([0-9a-f]+) <([^>+@]+)(@[^>+]*)?(?:\+0x[0-9a-f]+)?>$')
+TARGET = re.compile(r'\b(?:call|jmp|j[a-z]+|lea)\b.*?([0-9a-f]+) <([^>+@]+)(@[^>+]*)?(?:\+0x([0-9a-f]+))?>$')
+SLOT = re.compile(r'# [0-9a-f]+ <([^>+@]+)@[A-Z]')
 PUSH = re.compile(r'\bpush\b')
 SUB = re.compile(r'\bsub\s+\$0x([0-9a-f]+),%rsp')
+VARIABLES = {'__environ', 'environ', 'program_invocation_name'}
 
 
 class Function:
-    def __init__(self):
+    def __init__(self, name):
+        self.name = name
         self.calls, self.external, self.frame = set(), set(), 8  # the return address
 
 
 def functions(path):
-    """-> {name: Function}. An address that is taken counts as a call: it may be one."""
+    """-> {address: Function}; static functions share names. An address that is taken
+    counts as a call: it may be one."""
     found, current = {}, None
     text = subprocess.run(['objdump', '-d', '--no-show-raw-insn', path], capture_output=True,
                           text=True, check=True).stdout
     for line in text.splitlines():
         match = FUNCTION.match(line)
         if match:
-            # parts that the compiler split off belong to their function
-            name = re.sub(r'\.(cold|part|constprop|isra)(\.\d+)*', '', match[2])
-            current = found.setdefault(name, Function())
+            current = found.setdefault(int(match[1], 16), Function(match[2]))
             continue
         if current is None:
             continue
@@ -32,42 +34,47 @@ def functions(path):
         match = SUB.search(line)
         if match:
             current.frame += int(match[1], 16)
-        match = CALL.search(line)
-        if match:
-            name = re.sub(r'\.(cold|part|constprop|isra)(\.\d+)*', '', match[2])
-            if match[3]:
-                current.external.add(name)
-            else:
-                current.calls.add(name)
+        match = TARGET.search(line)
+        if match and match[3]:
+            current.external.add(match[2])
+        elif match:
+            current.calls.add(int(match[1], 16) - int(match[4] or '0', 16))
         # -fno-plt: call *GOT(%rip)  # address <name@VERSION>, or the address loaded from there
-        match = re.search(r'# [0-9a-f]+ <([^>+@]+)@[A-Z]', line)
-        if match and match[1] not in ('__environ', 'environ', 'program_invocation_name'):
+        match = SLOT.search(line)
+        if match and match[1] not in VARIABLES:
             current.external.add(match[1])
         if '<real+' in line or '<real>' in line:  # one of the functions behind the hooks
             current.external.add('real')
     return found
 
 
-def reach(graph, roots, stop=()):
-    """Everything that runs when the roots do -> {name: path that leads there}."""
-    paths = {root: (root,) for root in roots}
-    todo = list(roots)
+def named(graph, name):
+    """The address of the only function of that name."""
+    found = [address for address, function in graph.items() if function.name == name]
+    assert len(found) == 1, f'{len(found)} functions are called {name}'
+    return found[0]
+
+
+def reach(graph, root, stop=()):
+    """Everything that runs when the root does -> {address: names that lead there}.
+    stop: names of functions that aren't called, whatever the graph says."""
+    paths = {root: (graph[root].name,)}
+    todo = [root]
     while todo:
-        name = todo.pop()
-        for callee in graph[name].calls:
-            if callee in graph and callee not in paths and callee not in stop:
-                paths[callee] = paths[name] + (callee,)
+        caller = todo.pop()
+        for callee in graph[caller].calls:
+            if callee in graph and callee not in paths and graph[callee].name not in stop:
+                paths[callee] = paths[caller] + (graph[callee].name,)
                 todo.append(callee)
     return paths
 
 
-def stack(graph, name, stop=(), path=()):
-    """Most bytes of stack below a call of it, without recursion -> (bytes, path)."""
-    if name in path:
+def stack(graph, address, stop=(), path=()):
+    """Most bytes of stack below a call of it, without recursion -> (bytes, names)."""
+    if address in path:
         return 0, ()
     deepest = (0, ())
-    for callee in graph[name].calls:
-        if callee in graph and callee not in stop:
-            below = stack(graph, callee, stop, path + (name,))
-            deepest = max(deepest, below)
-    return graph[name].frame + deepest[0], (name,) + deepest[1]
+    for callee in graph[address].calls:
+        if callee in graph and callee != address and graph[callee].name not in stop:
+            deepest = max(deepest, stack(graph, callee, stop, path + (address,)))
+    return graph[address].frame + deepest[0], (graph[address].name,) + deepest[1]
