@@ -54,8 +54,7 @@ static char *program_name(const char *address, const char *id, struct profile_er
     size_t n;
     struct remote_process *list = remote_list(address, &n, err);
     const struct remote_process *process = list ? remote_find(list, n, id) : NULL;
-    const char *slash = process ? strrchr(process->exe, '/') : NULL;
-    char *name = process ? mem_strdup(slash ? slash + 1 : process->exe) : NULL;
+    char *name = process ? mem_strdup(process->name) : NULL;
     if (list && !process)
         profile_fail(err, "no such process at the collector: see prof ps");
     remote_free(list, list ? n : 0);

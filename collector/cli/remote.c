@@ -9,7 +9,7 @@
 #include "profile/profile_io.h"
 #include "serve/client.h"
 
-#define FIELDS 10
+#define FIELDS 11
 
 static bool parse_line(char *line, struct remote_process *out)
 {
@@ -29,6 +29,7 @@ static bool parse_line(char *line, struct remote_process *out)
     out->heap_alloc = strtoull(fields[7], NULL, 10);
     out->threads = (unsigned)strtoul(fields[8], NULL, 10);
     out->exe = fields[9];
+    out->name = fields[10];
     return true;
 }
 

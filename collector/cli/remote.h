@@ -11,7 +11,7 @@
 /* A line of /ps. */
 struct remote_process {
     char *line; /* what the texts lie in */
-    const char *id, *state, *exe;
+    const char *id, *state, *exe, *name;
     int64_t start; /* seconds since the epoch */
     uint64_t samples, cpu_ns, heap_alloc;
     int64_t heap_inuse, heap_peak;

@@ -1,7 +1,7 @@
 /*
  * GET /ps: the processes as lines of tab-separated fields, for `prof ps` and for
  * scripts: id, state, start (seconds since the epoch), samples, CPU ns, heap in use,
- * heap peak, bytes allocated, threads, program. POST /dump/ID writes a dump.
+ * heap peak, bytes allocated, threads, program's path, its name. POST /dump/ID writes a dump.
  */
 #include "serve/archive.h"
 #include "serve/command.h"
@@ -40,6 +40,8 @@ static void get_processes(struct request *request, struct response *response)
                 totals.cpu_ns, totals.heap_inuse, totals.heap_peak, totals.heap_alloc,
                 totals.threads);
         put_text(out, list[i]->exe);
+        fputc('\t', out);
+        put_text(out, process_name(list[i]));
         fputc('\n', out);
     }
     process_release_all(list, n);

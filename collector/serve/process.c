@@ -1,5 +1,6 @@
 #include "serve/process.h"
 
+#include "dump/directory.h"
 #include "profile/mem.h"
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,20 @@ static int64_t realtime_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* A program of many names (busybox, redis-server) goes by the one it was started
+ * by, as in the directory. */
+static void copy_name(struct process *process)
+{
+    struct directory directory = {.program = ""};
+    const char *slash = strrchr(process->exe, '/');
+    const char *name = slash ? slash + 1 : process->exe;
+    if (process->ledger_base) {
+        directory_identify(&directory, &process->view);
+        name = directory.program;
+    }
+    process->name = mem_strdup(*name ? name : "program");
+}
+
 struct process *registry_add(struct registry *registry, const struct process_hello *hello)
 {
     struct process *process = mem_zero(1, sizeof *process);
@@ -59,6 +74,7 @@ struct process *registry_add(struct registry *registry, const struct process_hel
     process->start_ns =
         process->ledger_base ? (int64_t)process->view.header->start_ns : realtime_ns();
     copy_cmdline(process);
+    copy_name(process);
     pthread_rwlock_init(&process->ledger_lock, NULL);
     pthread_mutex_init(&process->command_lock, NULL);
     history_init(&process->history);
@@ -169,6 +185,7 @@ void process_release(struct process *process)
     pthread_rwlock_destroy(&process->ledger_lock);
     pthread_mutex_destroy(&process->command_lock);
     free(process->exe);
+    free(process->name);
     free(process->cmdline);
     free(process);
 }
@@ -216,9 +233,7 @@ void process_state_text(const struct process_status *status, char *text, size_t 
 
 const char *process_name(const struct process *process)
 {
-    const char *slash = strrchr(process->exe, '/');
-    const char *name = slash ? slash + 1 : process->exe;
-    return *name ? name : "?";
+    return process->name;
 }
 
 static void add_site(struct process_totals *totals, const struct ledger_site_view *site,

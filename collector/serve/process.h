@@ -59,6 +59,7 @@ struct process {
     int pidfd;       /* -1: it had ended before we could ask */
     int dump_signal; /* 0: none */
     char *exe;       /* absolute path, "" if unknown */
+    char *name;      /* as it was started, fit for a file name */
     char *cmdline;   /* each argument with its NUL */
     size_t cmdline_size;
     int64_t start_ns; /* CLOCK_REALTIME: the ledger's creation */
@@ -155,7 +156,8 @@ void process_get_status(struct registry *registry, struct process *process,
 /* "running", "exited 0", "killed by 9 (SIGKILL)", "ended", "execed" into text. */
 void process_state_text(const struct process_status *status, char *text, size_t size);
 
-/* The last part of exe, or "?". */
+/* The name it was started by, as in its own dumps' names; without its memory the
+ * last part of exe. Never empty, no slash. */
 const char *process_name(const struct process *process);
 
 /* Reads every site: as long as the ledger has many. */

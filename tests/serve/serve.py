@@ -58,7 +58,7 @@ class Server:
 
     def ps(self):
         """id -> fields of /ps."""
-        names = "id state start samples cpu inuse peak alloc threads exe".split()
+        names = "id state start samples cpu inuse peak alloc threads exe name".split()
         lines = self.get("/ps").body.decode().splitlines()
         return {line.split("\t")[0]: dict(zip(names, line.split("\t"))) for line in lines}
 

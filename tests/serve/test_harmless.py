@@ -15,10 +15,11 @@ import time
 
 from serve import LIBPROF, SERVED, Server, run_tests
 
-# The p99 of a small machine that others use too: what is asserted is that nothing
-# waits for a collector; the ratios are printed.
-ROUNDS = 3
-P99_FACTOR, P99_MS = 4, 20
+# Of a machine that others use too the best round says most, and what is asserted is
+# only that nothing waits for a collector (its shortest wait is 5 ms); the ratios are
+# printed.
+ROUNDS = 5
+P99_FACTOR, P99_MS = 3, 5
 
 
 def have(*tools):
@@ -48,7 +49,7 @@ class Redis:
 
     def p99(self):
         """Milliseconds: the worse of SET and GET."""
-        done = subprocess.run(["redis-benchmark", "-p", self.port, "-n", "20000", "-c", "20",
+        done = subprocess.run(["redis-benchmark", "-p", self.port, "-n", "10000", "-c", "20",
                                "-t", "set,get", "--csv"], capture_output=True, text=True,
                               check=True, timeout=120)
         return max(float(row["p99_latency_ms"]) for row in csv.DictReader(io.StringIO(done.stdout)))
@@ -68,7 +69,9 @@ def test_latency_without_a_collector():
     apps = {"plain": Redis(folder, plain), "absent": Redis(folder, absent)}
     for name, server in servers.items():
         apps[name] = Redis(folder, server.env())
-        server.wait_for(apps[name].process.pid)
+        entry = server.wait_for(apps[name].process.pid)
+        # which is another file on Debian: it goes by the name it was started by
+        assert entry["name"] == "redis-server", entry
     servers["stopped"].process.send_signal(signal.SIGSTOP)
     times = {name: [] for name in apps}
     for n in range(ROUNDS):
@@ -80,11 +83,14 @@ def test_latency_without_a_collector():
                 app.process.send_signal(signal.SIGUSR2)
             times[name].append(app.p99())
     killer.wait()
-    middle = {name: statistics.median(values) for name, values in times.items()}
-    print("p99 ms: " + ", ".join("%s %.2f (%.2f of plain)" % (name, value, value / middle["plain"])
-                                 for name, value in middle.items()))
-    for name, value in middle.items():
-        assert value < P99_FACTOR * middle["plain"] + P99_MS, (name, times)
+    times["dies"] = times["dies"][1:]  # without the round before
+    best = {name: min(values) for name, values in times.items()}
+    print("p99 ms, best of %d and median: " % ROUNDS + ", ".join(
+        "%s %.2f (%.2f of plain) %.2f" % (name, value, value / best["plain"],
+                                          statistics.median(times[name]))
+        for name, value in best.items()))
+    for name, value in best.items():
+        assert value < P99_FACTOR * best["plain"] + P99_MS, (name, times)
     assert glob.glob(folder + "/redis-server.*.heap.pb.gz"), "absent: no dump in the directory"
     for app in apps.values():
         assert app.ask("ping") == "PONG\n"
