@@ -44,7 +44,7 @@ static int print(struct cli_options *o, struct profile *p)
     }
     struct text_options t = {.entries = entries};
     if (o->debug == 1)
-        text_print_debug1(p, "threads", &t, out);
+        text_print_debug1(p, "goroutine", &t, out);
     else
         text_print_debug2(p, &t, out);
     free(entries);

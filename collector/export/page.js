@@ -299,6 +299,14 @@
   // The page may get narrower by itself, too: when the table needs a scroll bar.
   new ResizeObserver(function () { if (canvas.clientWidth !== drawnWidth) draw(); }).observe(canvas);
 
+  // What starts with "#" is hidden by every pprof tool; the command line is worth showing.
+  function shownComments(comments) {
+    var mark = "# libprof: command line: ";
+    return comments.map(function (c) {
+      return c.startsWith(mark) ? c.slice(mark.length) : c.startsWith("#") ? "" : c;
+    });
+  }
+
   // ---- Start ----
   data.sample_types.forEach(function (t, i) {
     var option = new Option(t.type + " (" + t.unit + ")", i);
@@ -307,7 +315,7 @@
   });
   if (data.diff) document.querySelectorAll(".diff").forEach(function (e) { e.hidden = false; });
   $("about").textContent = [data.time || "", data.duration_ns ? (data.duration_ns / 1e9).toFixed(2) + " s" : ""]
-    .concat(data.comments).filter(Boolean).join(" \u00b7 ");
+    .concat(shownComments(data.comments)).filter(Boolean).join(" \u00b7 ");
   chooseType(type);
   search();
 })();
