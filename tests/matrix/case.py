@@ -15,9 +15,8 @@ TIMEOUT = 60  # seconds for one run of a batch program without libprof
 
 
 def clean_environment(work):
-    keep = {k: os.environ[k] for k in ('PATH', 'JAVA_HOME') if k in os.environ}
-    keep['PATH'] += ':/usr/sbin:/usr/lib/postgresql/15/bin'
-    return {**keep, 'HOME': work, 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC', 'TERM': 'dumb', 'USER': 'root'}
+    path = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/postgresql/15/bin'
+    return {'PATH': path, 'HOME': work, 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC', 'TERM': 'dumb', 'USER': 'root'}
 
 
 class Result:

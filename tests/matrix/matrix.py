@@ -109,7 +109,7 @@ def run_case(case, modes):
             number = signal.SIGRTMIN + 7 if own_usr2 else signal.SIGUSR2
             result, profiles, sent, _ = one_run(case, mode, top, number)
             # unasked, only profiles with samples are written
-            if not profiles and (mode == 'exact' or sent):
+            if not profiles and (mode == 'exact' or sent and not own_usr2):
                 result.problems.append('no profile')
             wrong = result.problems + list(differences(plain, result))
             if any(': ' in w and w not in result.problems for w in wrong):
@@ -156,7 +156,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--short', action='store_true')
     parser.add_argument('--jobs', type=int, default=2)
-    parser.add_argument('--out')
+    parser.add_argument('--out', help='the table, in Markdown')
+    parser.add_argument('--rows', help='keeps the rows, so that names can be run again')
+    parser.add_argument('--none', action='store_true', help='only write the table')
     parser.add_argument('--packages', action='store_true', help='list the packages that are needed')
     parser.add_argument('--one', help=argparse.SUPPRESS)
     parser.add_argument('names', nargs='*')
@@ -167,7 +169,7 @@ def main():
     if arguments.one:
         print(json.dumps(run_case(CASES[arguments.one], ['exact', 'storm'] if arguments.short else MODES)))
         return 0
-    names = arguments.names or (SHORT if arguments.short else list(CASES))
+    names = [] if arguments.none else arguments.names or (SHORT if arguments.short else list(CASES))
 
     def row_of(name):
         missing = packages_missing(CASES[name])
@@ -184,10 +186,17 @@ def main():
             return {'name': name, 'plain': 0, 'own_usr2': False, 'modes': {
                 'default': {'wrong': [f'the matrix itself: {error}'], 'seconds': 0, 'profiles': 0, 'sent': 0}}}
 
-    rows, failed = [], 0
+    rows, failed, kept = [], 0, {}
+    if arguments.rows and os.path.exists(arguments.rows):
+        with open(arguments.rows) as file:
+            kept = json.load(file)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for row in pool.map(row_of, names):
             rows.append(row)
+            kept[row['name']] = row
+            if arguments.rows:
+                with open(arguments.rows, 'w') as file:
+                    json.dump(kept, file)
             if 'skip' in row:
                 print(f'skip {row["name"]}: {row["skip"]}', flush=True)
                 continue
@@ -198,10 +207,12 @@ def main():
             for line in wrong:
                 print('    ' + line, flush=True)
     if arguments.out:
+        shown = [kept[name] for name in CASES if name in kept]
+        done = [row for row in shown if 'skip' not in row]
+        differing = sum(any(run['wrong'] for run in row['modes'].values()) for row in done)
         with open(arguments.out, 'w') as file:
-            done = [row for row in rows if 'skip' not in row]
-            file.write(HEAD + f'{len(done)} programs, {failed} with differences, {len(rows) - len(done)} '
-                       f'skipped; {time.strftime("%Y-%m-%d")}.\n\n' + table(rows))
+            file.write(HEAD + f'{len(done)} programs, {differing} with differences, {len(shown) - len(done)} '
+                       f'skipped; {time.strftime("%Y-%m-%d")}.\n\n' + table(shown))
     print(f'{len(rows)} programs, {failed} with differences')
     return failed != 0
 
