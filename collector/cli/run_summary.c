@@ -35,16 +35,54 @@ static void print_row(const struct row *row)
             state);
 }
 
+/* Those that recorded something, and the program itself; the rest is counted. */
+static void print_rows(const struct row *rows, size_t n, pid_t pid)
+{
+    size_t shown = 0, more = 0, silent = 0;
+    fprintf(stderr, "prof: %9s %-16s %10s %12s %12s %12s  %s\n", "pid", "program", "cpu",
+            "allocated", "heap peak", "heap now", "state");
+    for (size_t i = 0; i < n; i++) {
+        bool own = rows[i].process->pid == pid && rows[i].status.state == PROCESS_ENDED;
+        bool recorded = rows[i].totals.samples > 0;
+        if ((recorded && shown < ROWS) || own) {
+            print_row(&rows[i]);
+            shown++;
+        } else if (recorded) {
+            more++;
+        } else {
+            silent++;
+        }
+    }
+    if (more)
+        fprintf(stderr, "prof: and %zu more\n", more);
+    if (silent)
+        fprintf(stderr, "prof: and %zu that ended or went on as another program before a sample\n",
+                silent);
+}
+
+/* Where it all is, and the command to begin with. */
+static void print_hint(const struct row *rows, size_t n, const char *dir, size_t files)
+{
+    size_t busy = 0;
+    while (busy < n && rows[busy].totals.samples > 0)
+        busy++;
+    if (files)
+        fprintf(stderr, "prof: %zu profile%s in %s; begin with: prof top %s%s%s%s\n", files,
+                files > 1 ? "s" : "", dir, busy > 1 ? "-program " : "",
+                busy > 1 ? process_name(rows[0].process) : "", busy > 1 ? " " : "", dir);
+    else if (!busy)
+        fprintf(stderr, "prof: nothing to write: too short for a CPU sample, and little "
+                        "memory (prof run --exact records every allocation)\n");
+}
+
 void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
 {
     size_t n, files = 0;
-    uint64_t samples = 0;
     struct process **list = registry_list(&collector->registry, &n);
     struct row *rows = calloc(n + 1, sizeof *rows);
     for (size_t i = 0; rows && i < n; i++) {
         rows[i].process = list[i];
         process_get_totals(list[i], &rows[i].totals);
-        samples += rows[i].totals.samples;
         process_get_status(&collector->registry, list[i], &rows[i].status);
         for (struct process_dump *dump = list[i]->dumps; dump; dump = dump->next)
             files += (size_t)__builtin_popcount(dump->profiles);
@@ -55,19 +93,8 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
     }
     if (rows && !quiet && n) {
         qsort(rows, n, sizeof *rows, compare_rows);
-        fprintf(stderr, "prof: %9s %-16s %10s %12s %12s %12s  %s\n", "pid", "program", "cpu",
-                "allocated", "heap peak", "heap now", "state");
-        for (size_t i = 0; i < n && i < ROWS; i++)
-            print_row(&rows[i]);
-        if (n > ROWS)
-            fprintf(stderr, "prof: and %zu more processes\n", n - ROWS);
-        if (files)
-            fprintf(stderr, "prof: %zu profile%s in %s; see %s with: prof top %s\n", files,
-                    files > 1 ? "s" : "", collector->options.dir, files > 1 ? "them" : "it",
-                    collector->options.dir);
-        else if (!samples)
-            fprintf(stderr, "prof: nothing to write: too short for a CPU sample, and little "
-                            "memory (prof run --exact records every allocation)\n");
+        print_rows(rows, n, pid);
+        print_hint(rows, n, collector->options.dir, files);
     }
     if (!n)
         fprintf(stderr, "prof: no process reported: is libprof.so made for this program?\n");

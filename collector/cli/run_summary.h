@@ -4,8 +4,9 @@
 
 #include "serve/collector.h"
 
-/* A table of the processes on stderr: the ones with the most samples first, twenty
- * at most. pid, status: the program itself and how it ended. */
+/* A table on stderr of the processes that recorded something, the ones with the most
+ * samples first, twenty at most; the rest is counted. Then where the profiles are.
+ * pid, status: the program itself and how it ended. */
 void run_summary(struct collector *collector, pid_t pid, int status, bool quiet);
 
 #endif
