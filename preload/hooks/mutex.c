@@ -17,6 +17,7 @@
 #include "runtime/real.h"
 #include "runtime/sys.h"
 #include "sample/contention.h"
+#include "sample/handler.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -49,6 +50,8 @@ static bool is_held(const pthread_mutex_t *mutex)
     if (mutex->__data.__kind & PROTECT_BIT)
         return (word & PROTECT_LOCKED) != 0;
     uint32_t owner = word & FUTEX_TID_MASK;
+    if (handler_sealed()) /* can't ask who we are: it counts as free, and isn't timed */
+        return false;
     return owner && !(word & FUTEX_OWNER_DIED) && owner != (uint32_t)sys_gettid();
 }
 #else

@@ -177,5 +177,6 @@ void ledger_drop(void)
         return;
     module_set_sink(NULL);
     ledger = NULL;
-    sys_unmap(old, old->size);
+    if (!atomic_load(&memory_no_syscalls))
+        sys_unmap(old, old->size);
 }

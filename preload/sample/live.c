@@ -1,5 +1,6 @@
 #include "sample/live.h"
 #include "runtime/sys.h"
+#include "sample/handler.h"
 
 #include <sys/mman.h>
 
@@ -25,10 +26,11 @@ static size_t leaf_size(void)
     return ((size_t)1 << (LIVE_REGION_SHIFT - live_shift)) * sizeof(live_entry);
 }
 
-/* Zeroed memory that a forked child gets zeroed again, or NULL. */
+/* Zeroed memory that a forked child gets zeroed again, or NULL; always that under a seccomp
+ * filter, which may know the program's mmap but not our madvise. */
 static void *map_wiped(size_t size)
 {
-    void *memory = sys_map_private(size);
+    void *memory = handler_sealed() ? NULL : sys_map_private(size);
     if (memory) {
         sys_call3(SYS_madvise, memory, size, MADV_WIPEONFORK);
         sys_call3(SYS_madvise, memory, size, MADV_DONTDUMP);

@@ -1,5 +1,6 @@
 #include "sample/scratch.h"
 #include "runtime/sys.h"
+#include "sample/handler.h"
 #include "unwind/module.h"
 #include "unwind/unwind.h"
 
@@ -13,7 +14,7 @@ static _Atomic(uintptr_t) pool;
 static uint64_t *pool_memory(void)
 {
     uintptr_t memory = atomic_load_explicit(&pool, memory_order_acquire);
-    if (!memory) {
+    if (!memory && !handler_sealed()) {
         size_t size = (size_t)POOL_SLOTS * UNWIND_MAX_DEPTH * sizeof(uint64_t);
         void *mine = sys_map_private(size);
         if (mine && atomic_compare_exchange_strong(&pool, &memory, (uintptr_t)mine))

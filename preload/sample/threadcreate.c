@@ -27,7 +27,7 @@ static _Atomic(uint32_t) key_state; /* 0 = not made, 1 = being made, 2 = there, 
 static struct thread_birth *birth_table(void)
 {
     uintptr_t table = atomic_load_explicit(&births, memory_order_acquire);
-    if (!table) {
+    if (!table && !handler_sealed()) {
         size_t size = BIRTHS * sizeof(struct thread_birth);
         void *mine = sys_map_private(size);
         if (mine && atomic_compare_exchange_strong(&births, &table, (uintptr_t)mine))

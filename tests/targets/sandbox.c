@@ -1,6 +1,6 @@
 /* Installs a seccomp filter that kills for every system call the program itself
  * doesn't make afterwards, then allocates, gets a signal and ends.
- * sandbox HOW END: in this process. sandbox fork: in a child that has done nothing
+ * sandbox HOW END [grow]: in this process; grow: its heap comes to hundreds of MiB. sandbox fork: in a child that has done nothing
  * before (sshd's way). sandbox late: threads and children that begin under it. */
 #include <errno.h>
 #include <linux/filter.h>
@@ -127,6 +127,18 @@ static int in_child(void)
     return status == 7 << 8 ? 14 : 33;
 }
 
+static void grow(void)
+{
+    static void *volatile blocks[3000];
+
+    for (size_t i = 0; i < 3000; i++) {
+        blocks[i] = malloc(100000);
+        memset(blocks[i], 1, 100000);
+    }
+    for (size_t i = 0; i < 3000; i++)
+        free(blocks[i]);
+}
+
 int main(int argc, char **argv)
 {
     pid_t self = getpid();
@@ -138,6 +150,8 @@ int main(int argc, char **argv)
     kept = malloc(1999993);
     install(argv[1], 0);
     work(50);
+    if (argc > 3)
+        grow();
     kill(self, SIGUSR2);
     if (!strcmp(argv[2], "TERM"))
         kill(self, SIGTERM);

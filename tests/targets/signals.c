@@ -68,6 +68,24 @@ static void set(int signo, void (*handler)(int), int flags, int also_blocked)
     printf(" was %s\n", name_of(&old));
 }
 
+/* Returns once the process sleeps: proc_pid_stat(5). A signal sent to it then makes it
+ * runnable at once, so that to sleep again is to have been through its handler. */
+static void wait_until_asleep(pid_t pid)
+{
+    char path[32], line[256];
+    const char *state = NULL;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    do {
+        usleep(5000);
+        FILE *file = fopen(path, "r");
+        if (!file || !fgets(line, sizeof line, file))
+            _exit(1);
+        fclose(file);
+        state = strrchr(line, ')');
+    } while (!state || state[2] != 'S');
+}
+
 /* A system call that the signal interrupts or restarts. */
 static void interrupted_read(int signo)
 {
@@ -79,8 +97,9 @@ static void interrupted_read(int signo)
     pid_t child = fork();
     if (child == 0) {
         usleep(50000);
+        wait_until_asleep(getppid());
         kill(getppid(), signo);
-        usleep(50000);
+        wait_until_asleep(getppid());
         _exit(write(pipes[1], "y", 1) != 1);
     }
     errno = 0;

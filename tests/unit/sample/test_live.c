@@ -1,4 +1,5 @@
 /* The table of live blocks: address -> site. */
+#include "ledger/memory.h"
 #include "sample/live.h"
 
 #include <setjmp.h>
@@ -10,7 +11,19 @@
 
 #include <cmocka.h>
 
+_Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
+
 #define AT(address) ((void *)(uintptr_t)(address))
+
+static void nothing_is_mapped_under_a_filter(void **state)
+{
+    live_start(true, UINT64_C(1) << 30);
+    memory_no_syscalls = true;
+    assert_int_equal(live_insert(AT(0x7e0000000000), 1), LIVE_FULL);
+    memory_no_syscalls = false;
+    assert_int_equal(live_insert(AT(0x7e0000000000), 1), 0);
+    assert_int_equal(live_remove(AT(0x7e0000000000)), 1);
+}
 
 static void exact_keeps_neighbours_apart(void **state)
 {
@@ -66,6 +79,7 @@ static void a_child_starts_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_mapped_under_a_filter),
         cmocka_unit_test(exact_keeps_neighbours_apart),
         cmocka_unit_test(a_block_not_freed_in_sight_is_given_back),
         cmocka_unit_test(regions_far_apart),

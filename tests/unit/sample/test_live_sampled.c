@@ -1,4 +1,5 @@
 /* The table of live blocks with one entry a page: sampled mode. */
+#include "ledger/memory.h"
 #include "sample/live.h"
 
 #include <setjmp.h>
@@ -7,6 +8,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+_Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
 
 #define AT(address) ((void *)(uintptr_t)(address))
 
