@@ -1,6 +1,9 @@
 #include "dump/comments.h"
 
+#include "runtime/sys.h"
 #include "runtime/text.h"
+
+#include <time.h>
 
 #define LINE 1024
 
@@ -64,6 +67,21 @@ static void add_cmdline(struct comments *comments, const struct ledger_view *vie
     add(comments, line, text.length);
 }
 
+/* How samples are taken, and how often the kernel looks whether one is due: more of
+ * them than its ticks don't come, but weigh more (sample/README.md). */
+static void add_cpu(struct comments *comments, uint64_t period_ns)
+{
+    struct timespec tick = {0, 0};
+
+    add_format(comments, "# libprof: ns of CPU time between samples: %lu",
+               (unsigned long)period_ns);
+    add_format(comments, "# libprof: CPU samples by a POSIX timer on each thread's CPU clock");
+    sys_call2(SYS_clock_getres, CLOCK_REALTIME_COARSE, &tick);
+    if (tick.tv_sec == 0 && (uint64_t)tick.tv_nsec > period_ns)
+        add_format(comments, "# libprof: ns of the kernel's tick, longer than that: %lu",
+                   (unsigned long)tick.tv_nsec);
+}
+
 static void add_settings(struct comments *comments, const struct dump_request *request)
 {
     const struct ledger_header *header = request->view->header;
@@ -84,8 +102,7 @@ static void add_settings(struct comments *comments, const struct dump_request *r
         break;
     case DUMP_CPU:
         if (header->cpu_period_ns)
-            add_format(comments, "# libprof: ns of CPU time between samples: %lu",
-                       (unsigned long)header->cpu_period_ns);
+            add_cpu(comments, header->cpu_period_ns);
         else
             add_format(comments, "# libprof: the CPU profile is switched off");
         break;
