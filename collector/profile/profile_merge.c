@@ -275,7 +275,8 @@ static void merge_header(struct profile *out, struct profile *const *in, size_t 
         const struct profile *p = in[i];
         if (!out->time_nanos || p->time_nanos < out->time_nanos)
             out->time_nanos = p->time_nanos;
-        out->duration_nanos += p->duration_nanos;
+        if (__builtin_add_overflow(out->duration_nanos, p->duration_nanos, &out->duration_nanos))
+            out->duration_nanos = INT64_MAX;
         if (!out->period || out->period < p->period)
             out->period = p->period;
         if (!*out->default_sample_type)

@@ -6,6 +6,14 @@
 #include "profile/mem.h"
 #include "profile/profile_ops.h"
 
+/* A double's range is wider than an integer's: damaged input may leave the latter. */
+static int64_t to_integer(double value)
+{
+    if (isnan(value))
+        return 0;
+    return value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : (int64_t)value;
+}
+
 struct profile *profile_copy(const struct profile *p)
 {
     struct profile *out = profile_new();
@@ -69,7 +77,7 @@ void profile_scale_n(struct profile *p, const double *factors)
             if (factors[j] == -1)
                 s->values[j] = (int64_t)(0 - (uint64_t)s->values[j]); /* exact, however large */
             else if (factors[j] != 1)
-                s->values[j] = (int64_t)round((double)s->values[j] * factors[j]);
+                s->values[j] = to_integer(round((double)s->values[j] * factors[j]));
             any = any || s->values[j];
         }
         if (any)
@@ -154,8 +162,8 @@ void profile_scale_heap(int64_t *count, int64_t *size, int64_t rate)
         *count = *size = 0;
     } else if (rate > 1) {
         double factor = heap_factor(*count, *size, rate);
-        *count = (int64_t)((double)*count * factor);
-        *size = (int64_t)((double)*size * factor);
+        *count = to_integer((double)*count * factor);
+        *size = to_integer((double)*size * factor);
     }
 }
 

@@ -123,7 +123,10 @@ static bool read_samples(struct profile *p, struct words *w, struct profile_erro
         }
         struct profile_sample *s = profile_add_sample(p, n, 0);
         s->values[0] = (int64_t)count;
-        s->values[1] = (int64_t)count * p->period;
+        if (__builtin_mul_overflow(s->values[0], p->period, &s->values[1])) {
+            free_counts(table);
+            return profile_fail(err, "a sample counts %llu: too large", (unsigned long long)count);
+        }
         for (uint64_t i = 0; i < n; i++) {
             next_value(w, &address);
             struct address_count *e = count_of(&table, address - (i > 0));
@@ -146,7 +149,11 @@ struct profile *read_gperf(const unsigned char *data, size_t size, struct profil
     profile_add_sample_type(p, "cpu", "nanoseconds");
     p->period_type.type = profile_intern(p, "cpu");
     p->period_type.unit = profile_intern(p, "nanoseconds");
-    p->period = (int64_t)period * 1000;
+    if (__builtin_mul_overflow(period, 1000, &p->period)) {
+        profile_fail(err, "a period of %llu us: too large", (unsigned long long)period);
+        profile_free(p);
+        return NULL;
+    }
     if (!read_samples(p, &w, err)) {
         profile_free(p);
         return NULL;
