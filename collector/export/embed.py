@@ -1,10 +1,19 @@
-"""embed.py INPUT OUTPUT NAME: a text file as a C array, NUL-terminated."""
+"""embed.py OUTPUT NAME INPUT...: text files, one after the other, as a C array that ends
+with a NUL. JavaScript modules are put together: their imports of each other vanish."""
 
+import re
 import sys
 
-source, target, name = sys.argv[1:]
-with open(source, "rb") as f:
-    data = f.read() + b"\0"
+target, name, *sources = sys.argv[1:]
+data = b""
+for source in sources:
+    with open(source, "rb") as f:
+        text = f.read()
+    if source.endswith(".js"):
+        text = re.sub(rb"(?m)^import [^;]*;\n", b"", text)
+        text = re.sub(rb"(?m)^export ", b"", text)
+    data += text
+data += b"\0"
 with open(target, "w") as f:
     f.write("static const char %s[] = {\n" % name)
     for i in range(0, len(data), 16):

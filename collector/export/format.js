@@ -26,8 +26,8 @@ export function formatChange(value, unit) {
 export function formatShare(value, total) {
   if (!total)
     return "–";
-  const percent = 100 * value / Math.abs(total);
-  return (Math.abs(percent) >= 99.95 ? percent.toFixed(0) : percent.toFixed(percent && Math.abs(percent) < 0.1 ? 2 : 1)) + "%";
+  const text = (100 * value / Math.abs(total)).toFixed(2);
+  return (text.endsWith(".00") ? text.slice(0, -3) : text) + "%";
 }
 
 // 93784 seconds -> "1d 2h"; two units are enough to compare by eye.

@@ -27,15 +27,13 @@ static const char body[] =
     "<span class=\"note diff\" hidden>red: more than before, blue: less</span>\n"
     "</div>\n"
     "<p id=\"info\" role=\"status\"></p>\n"
-    "<canvas id=\"flame\" tabindex=\"0\" role=\"application\" aria-label=\"Flame graph, callers "
-    "above callees. Arrow keys move, Enter zooms, Escape resets.\" aria-describedby=\"info\">"
-    "</canvas>\n"
+    "<div id=\"flame\" class=\"flame-area\"></div>\n"
     "<h2>Functions</h2>\n"
     "<p class=\"note\" id=\"shown\" role=\"status\"></p>\n"
     "<div class=\"scroll\"><table>\n<thead><tr>\n"
-    "<th scope=\"col\"><button type=\"button\" data-by=\"flat\">Flat</button></th><th>Flat %</th>\n"
-    "<th scope=\"col\"><button type=\"button\" data-by=\"cum\">Cum</button></th><th>Cum %</th>\n"
-    "<th scope=\"col\" class=\"diff\" hidden><button type=\"button\" data-by=\"before\">Before"
+    "<th scope=\"col\"><button type=\"button\" data-by=\"self\">Flat</button></th><th>Flat %</th>\n"
+    "<th scope=\"col\"><button type=\"button\" data-by=\"total\">Cum</button></th><th>Cum %</th>\n"
+    "<th scope=\"col\" class=\"diff\" hidden><button type=\"button\" data-by=\"base\">Before"
     "</button></th>\n"
     "<th scope=\"col\" class=\"diff\" hidden><button type=\"button\" data-by=\"change\">Change"
     "</button></th>\n"
@@ -63,7 +61,7 @@ bool html_write(struct writer *out, const struct profile *p, const struct export
     /* The writer escapes < in strings: nothing in it can end the element. */
     writer_put(out, "<script type=\"application/json\" id=\"data\">");
     bool ok = json_write(out, p, options, err);
-    writer_put(out, "</script>\n<script>\n");
+    writer_put(out, "</script>\n<script type=\"module\">\n");
     writer_put(out, page_js);
     writer_put(out, "</script>\n</body>\n</html>\n");
     free(title);

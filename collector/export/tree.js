@@ -111,7 +111,7 @@ export class Tree {
       active[index]++;
       path.push(index);
     }
-    return [...rows.values()];
+    return [...rows.values()].filter(row => row.self || row.total || row.base);
   }
 
   // What calls the function of that name and what it calls: {callers, callees}, rows

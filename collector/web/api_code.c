@@ -274,7 +274,7 @@ static void answer_assembly(struct response *response, struct code *code)
     writer_put_json(&a.w, code->mapping->file);
     writer_put(&a.w, ",\"lines\":[");
     if (assembly_visit(code->mapping->file, code->from, code->to, take_instruction, &a, &err)) {
-        flush_instruction(&a, UINT64_MAX);
+        flush_instruction(&a, code->to);
         writer_put(&a.w, "]}");
         if (a.n)
             reply_json(response, &a.w);

@@ -17,9 +17,10 @@ function section(title, body, id) {
 
 // flame, tree (not inverted), name, unit, total; choose(name).
 export function showCalls(parent, { flame, tree, name, unit, total, choose }) {
-  const index = flame.frames.names.indexOf(name);
-  const { callers, callees } = tree.neighbours(index);
-  const row = tree.functions().find(r => r.index === index) || { self: 0, total: 0 };
+  const row = tree.functions().find(r => r.name === name);
+  if (!row)
+    return replace(parent, el("p", { class: "empty" }, "This function is not in this profile."));
+  const { callers, callees } = tree.neighbours(row.index);
   const inner = rows(callees, flame, unit, total, choose, "");
   if (row.self)
     inner.push(el("tr", { class: "self" }, el("td", {}, bar(row.self, total, formatValue(row.self, unit))), el("td", { class: "share" }, formatShare(row.self, total)),

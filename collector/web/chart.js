@@ -24,9 +24,10 @@ export class ChartGroup {
 
   // format(value) -> text. Returns the element.
   add(title, format) {
+    const step = /B/.test(format(0)) ? 1024 : 1000;
     const canvas = el("canvas", { tabIndex: 0, role: "img" });
     const value = el("span", { class: "value" });
-    const chart = { title, format, canvas, value, values: [] };
+    const chart = { title, format, step, canvas, value, values: [] };
     this.charts.push(chart);
     canvas.addEventListener("pointermove", event => this.move(chart, event));
     canvas.addEventListener("pointerleave", () => { this.cursor = -1; this.draw(); });
@@ -130,7 +131,7 @@ export class ChartGroup {
     const c = canvas.getContext("2d"), style = getComputedStyle(canvas);
     const colour = name => style.getPropertyValue(name);
     c.scale(ratio, ratio);
-    const most = nice(Math.max(1e-9, ...values)), floor = HEIGHT - BOTTOM;
+    const most = nice(Math.max(1e-9, ...values), chart.step), floor = HEIGHT - BOTTOM;
     const first = times[0], span = n > 1 ? times[n - 1] - first : 1;
     const x = i => n > 1 ? (times[i] - first) / span * (width - 1) : width - 1;
     const y = v => floor - (floor - TOP) * Math.max(0, v) / most;
@@ -184,13 +185,11 @@ export class ChartGroup {
   }
 }
 
-// 1, 2 or 5 times a power of ten (or of two, for what looks like bytes it hardly matters).
-function nice(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  for (const step of [1, 2, 5, 10])
-    if (value <= step * power)
-      return step * power;
-  return value;
+// 1, 2 or 5 times a power of ten, of the unit that is a power of `step` (1024 for bytes).
+function nice(value, step) {
+  const unit = step ** Math.max(0, Math.floor(Math.log(value) / Math.log(step)));
+  const power = unit * 10 ** Math.floor(Math.log10(value / unit));
+  return [1, 2, 5, 10].map(n => n * power).find(n => value <= n);
 }
 
 export function clock(time_ns) {

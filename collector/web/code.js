@@ -19,9 +19,9 @@ function table(id, body) {
 
 // Hot lines first in view.
 function scrollToHot(parent) {
-  const hot = [...parent.querySelectorAll("tr.costs")];
-  if (hot.length && hot[0].scrollIntoView)
-    hot[0].scrollIntoView({ block: "center", inline: "nearest" });
+  const hot = parent.querySelector("tr.costs");
+  if (hot)
+    parent.scrollTop += hot.getBoundingClientRect().top - parent.getBoundingClientRect().top - parent.clientHeight / 2;
 }
 
 function largest(rows) {

@@ -46,9 +46,9 @@ export function button(text, click, props = {}) {
 // A button that is on or off.
 export function toggle(text, on, change, props = {}) {
   const b = button(text, () => {
-    on = !on;
-    b.setAttribute("aria-pressed", on);
-    change(on);
+    const now = b.getAttribute("aria-pressed") !== "true";
+    b.setAttribute("aria-pressed", now);
+    change(now);
   }, { ...props, class: "toggle" });
   b.setAttribute("aria-pressed", Boolean(on));
   return b;

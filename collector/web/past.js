@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { button, el, replace } from "./dom.js";
 import { ChartGroup, SERIES, clock, series } from "./chart.js";
 
-const CHARTS = { heap: [0, 1], allocs: [0, 1], profile: [2, 3], cpu: [2, 3] };
+const CHARTS = { heap: [0, 1], allocs: [0, 1], profile: [2], cpu: [2] };
 const FORMATS = [v => formatValue(v, "bytes"), v => formatValue(v, "bytes") + "/s", v => v.toFixed(0) + "%", v => v.toFixed(0)];
 
 // on: {process, profile, show(view), compare(view, normalize), close(), note(text, bad)}.

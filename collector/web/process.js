@@ -89,7 +89,7 @@ export function showProcess(page, id) {
     } catch (error) {
       page.note(error.message, true);
       if (error.status === 404)
-        return;
+        return replace(page.main, el("p", { class: "empty" }, "This process is not known (any more). ", el("a", { href: "/" }, "All processes")));
     }
     if (!closed && (!process || process.running))
       timer = setTimeout(refresh, 1000);

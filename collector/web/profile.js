@@ -68,6 +68,7 @@ class ProfilePage {
   // ---- Loading ----
 
   async start() {
+    performance.clearMarks("profile drawn");
     try {
       await this.find();
       this.remember();
@@ -133,6 +134,8 @@ class ProfilePage {
 
   async reload(changes) {
     this.set({ zoom: null, ...changes }, true);
+    performance.clearMarks("profile drawn");
+    this.page.note("Loading…");
     try {
       if (this.get("view") && this.get("view") !== this.view.id) {
         this.view = await get(["views", this.get("view")], {}, this.abort.signal);
@@ -146,12 +149,12 @@ class ProfilePage {
   }
 
   // Views of this profile seen in this tab: what can be compared with.
-  remember() {
+  remember(view = this.view) {
     if (!this.process)
       return;
     const key = `views ${this.process} ${this.profileName}`, list = this.seen = JSON.parse(sessionStorage.getItem(key) || "[]");
-    if (!list.some(v => v.id === this.view.id))
-      list.push({ id: this.view.id, text: describeTime(this.view) });
+    if (!list.some(v => v.id === view.id))
+      list.push({ id: view.id, text: describeTime(view) });
     sessionStorage.setItem(key, JSON.stringify(list.slice(-20)));
   }
 
@@ -166,7 +169,7 @@ class ProfilePage {
   get shown() { return this.get("v") || "flame"; }
 
   // Beside a flame graph only when asked for: it wants the width.
-  get sideOpen() { return this.get("side") ? this.get("side") === "1" : this.shown !== "flame"; }
+  get sideOpen() { return this.get("side") ? this.get("side") === "1" : this.shown !== "flame" && Boolean(this.get("fn")); }
 
   // Percentages are of this: of a comparison, of what it is compared with, as in pprof.
   get total() {
@@ -190,6 +193,7 @@ class ProfilePage {
     }
     this.drawSide();
     this.drawEmpty();
+    performance.mark("profile drawn");
   }
 
   drawEmpty() {
@@ -251,14 +255,16 @@ class ProfilePage {
     if (this.shown === "top" && !quiet)
       this.drawTable();
     this.drawSide();
+    document.getElementById("details").setAttribute("aria-pressed", this.sideOpen);
   }
 
   // ---- Describing a frame ----
 
   facts(node) {
     const tree = this.tree, frames = this.flame.frames, unit = this.unit, frame = tree.frame[node];
-    const facts = [["Total", `${formatValue(tree.total[node], unit)} (${formatShare(tree.total[node], this.total)})`],
-                   ["Self", `${formatValue(tree.self[node], unit)} (${formatShare(tree.self[node], this.total)})`]];
+    const facts = [["Total", `${formatValue(tree.total[node], unit)} (${formatShare(tree.total[node], this.total)})`]];
+    if (this.get("invert") !== "1") // upside down a frame's own cost is its callees' total
+      facts.push(["Self", `${formatValue(tree.self[node], unit)} (${formatShare(tree.self[node], this.total)})`]);
     if (tree.baseTotal)
       facts.push(["Before", formatValue(tree.baseTotal[node], unit)], ["Change", formatChange(tree.total[node] - tree.baseTotal[node], unit)]);
     if (node && frames.file(frame))
@@ -334,7 +340,7 @@ class ProfilePage {
       types.length > 1 && select("Sample type", types.map(t => [t.type, t.type.replace(/_/g, " ")]), types[this.type].type, type => { this.set({ type }, true); this.draw(); }, { id: "type" }),
       this.threadTool(),
       toggle("Invert", this.get("invert") === "1", on => { this.set({ invert: on ? "1" : null, zoom: null }, true); this.draw(); }, { id: "invert", title: "Callees at the top: who calls what costs ( i )" }),
-      toggle("Details", this.sideOpen, on => { this.set({ side: on ? "1" : "0" }); this.drawSide(); this.graph.schedule(); }, { id: "details", title: "Source, callers and callees of the chosen function ( d )" }),
+      toggle("Details", this.sideOpen, on => { this.set({ side: on ? "1" : "0" }); this.drawSide(); }, { id: "details", title: "Source, callers and callees of the chosen function ( d )" }),
       this.compareTool(), this.windowTool(), this.exportTool(),
       el("span", { class: "searching" }, this.input, this.found));
   }
@@ -408,7 +414,10 @@ class ProfilePage {
     this.closePast = showPast(this.past, {
       process: this.process, profile: this.profileName,
       show: view => this.reload({ view: view.id, base: null }),
-      compare: (view, normalize) => this.reload({ base: view.id, normalize: normalize ? "1" : null }),
+      compare: (view, normalize) => {
+        this.remember(view);
+        this.reload({ base: view.id, normalize: normalize ? "1" : null });
+      },
       close: () => { this.past.hidden = true; this.drawTools(); },
       note: (text, bad) => this.page.note(text, bad),
     });

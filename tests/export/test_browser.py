@@ -94,7 +94,7 @@ class Html(BrowserCase):
 
     def test_table_equals_pprof(self):
         self.open("html", fixtures.recursion())
-        self.browser.click("th button[data-by=cum]")
+        self.browser.click("th button[data-by=total]")
         table = {r[4].split(" ")[0]: (r[0], r[2]) for r in self.rows()}
         self.assertEqual(table["main"], ("0ns", "95ns"))
         self.assertEqual(table["x"], ("50ns", "71ns"))
@@ -121,7 +121,7 @@ class Html(BrowserCase):
 
     def test_zoom_by_keys(self):
         self.open("html", fixtures.recursion())
-        self.browser.run("document.getElementById('flame').focus()")
+        self.browser.run("document.querySelector('#flame canvas').focus()")
         self.browser.press(DOWN, DOWN, RIGHT, ENTER, DOWN)
         self.assertTrue(self.text("info").startswith("[libc.so.6]   12ns"), self.text("info"))
         self.browser.press(LEFT, UP, UP)
