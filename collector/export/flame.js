@@ -2,6 +2,7 @@
 // be seen are drawn, so its cost doesn't depend on the size of the profile.
 
 const ROW = 19, MIN_WIDTH = 0.5, PADDING = 4, FONT = "12px system-ui, sans-serif";
+const HUES = [32, 206, 130, 262, 52, 176, 340, 90, 230, 12, 300, 154];
 
 export class FlameGraph {
   // parent: an element with a height of its own, which scrolls. on: functions
@@ -63,7 +64,7 @@ export class FlameGraph {
     this.root = this.current = root < tree.size ? root : 0;
     this.hovered = -1;
     this.hits = null;
-    this.hues = new Map();
+    this.chooseHues();
     this.largestChange = 0;
     if (tree.baseTotal)
       for (let i = 1; i < tree.size; i++)
@@ -213,16 +214,20 @@ export class FlameGraph {
     const frame = tree.frame[node], object = node ? tree.frames.object(frame) : "";
     if (!object)
       return dark ? "hsl(220 6% 30%)" : "hsl(220 10% 86%)";
-    const hue = this.hue(object), shade = hash(tree.name(node)) % 5;
+    const hue = this.hues.get(object), shade = hash(tree.name(node)) % 5;
     return dark ? `hsl(${hue} 34% ${29 + shade * 1.6}%)` : `hsl(${hue} ${72 - shade * 3}% ${80 - shade * 1.8}%)`;
   }
 
-  // The program itself is first seen and gets the warm colour.
-  hue(object) {
-    const HUES = [32, 206, 130, 262, 52, 176, 340, 90, 230, 12, 300, 154];
-    if (!this.hues.has(object))
-      this.hues.set(object, /^\[/.test(object) ? 220 : HUES[this.hues.size % HUES.length]);
-    return this.hues.get(object);
+  // The program itself has the warm colour; libraries the others, whatever is on show.
+  chooseHues() {
+    const frames = this.tree.frames;
+    if (this.huesOf === frames)
+      return;
+    this.huesOf = frames;
+    this.hues = new Map([[frames.program, HUES[0]]]);
+    for (const object of frames.objects)
+      if (!this.hues.has(object))
+        this.hues.set(object, /^\[/.test(object) ? 220 : HUES[1 + (this.hues.size - 1) % (HUES.length - 1)]);
   }
 
   // The frame under the pointer, or the one the keys have come to.

@@ -199,8 +199,9 @@ export class Flame {
       line: frames.line,
       file: i => strings[frames.file[i]],
       object: i => strings[frames.object[i]],
-      objectIndex: frames.object,
+      objects: [...new Set(frames.object)].map(i => strings[i]),
     };
+    this.frames.program = this.frames.objects.find(o => o.slice(o.lastIndexOf("/") + 1) === data.program);
     this.frame = Int32Array.from(data.nodes.frame);
     this.depth = Int32Array.from(data.nodes.depth);
     this.trees = new Map();
