@@ -21,9 +21,24 @@ export class CallTree {
       this.current = what.root;
       this.build(what);
       this.openPath(what.root);
+      this.find(what.chosen);
     }
     this.list();
     return "";
+  }
+
+  // The costliest call of the function that was chosen elsewhere, its callers opened.
+  find(name) {
+    const tree = this.tree;
+    let best = -1;
+    for (let i = this.root + 1; name && i < tree.end[this.root]; i++)
+      if ((best < 0 || tree.total[i] > tree.total[best]) && tree.name(i) === name)
+        best = i;
+    if (best < 0)
+      return;
+    this.current = best;
+    for (let at = tree.parent[best]; at > this.root; at = tree.parent[at])
+      this.open.add(at);
   }
 
   // Down the hot path, as far as one child has most of it.
@@ -92,6 +107,7 @@ export class CallTree {
         pending.push(...this.tree.children(node).reverse());
     }
     this.table.setRows(rows, rows.indexOf(this.current));
+    this.table.choose(rows.indexOf(this.current), false);
   }
 
   key(key, node) {

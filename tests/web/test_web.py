@@ -389,10 +389,11 @@ class Files(WebCase):
             self.assertEqual(tuple(values), expected[name])
 
     def test_large(self):
-        """50,000 stacks: first paint within a second, zoom within 100 ms; the best of some tries,
-        as the machine has other things to do."""
+        """50,000 stacks: first paint within a second, zoom within 100 ms, of a machine that has
+        nothing else to do: the best of some tries, by the share of a CPU that we get."""
         view = self.open_file("large.pb.gz")
         page, paints, zooms = self.page, [], []
+        slowdown = cpu_wait()
         for _ in range(4):
             page.visit("/v/" + view)
             paints.append(page.wait("(performance.getEntriesByName('profile drawn')[0] || {}).startTime"))
@@ -401,9 +402,19 @@ class Files(WebCase):
                 const key = k => c.dispatchEvent(new KeyboardEvent('keydown', {key: k, bubbles: true}));
                 key('ArrowDown'); key('ArrowDown'); const start = performance.now(); key('Enter');
                 const took = performance.now() - start; key('Escape'); return took"""))
-        print(f"# 50,000 stacks: first paint {min(paints):.0f} ms, zoom {min(zooms):.1f} ms", file=sys.stderr)
-        self.assertLess(min(paints), 1000)
-        self.assertLess(min(zooms), 100)
+        slowdown = max(slowdown, cpu_wait())
+        print(f"# 50,000 stacks: first paint {min(paints):.0f} ms, zoom {min(zooms):.1f} ms, "
+              f"while a CPU second took {slowdown:.1f} s", file=sys.stderr)
+        self.assertLess(min(paints), 1000 * slowdown)
+        self.assertLess(min(zooms), 100 * slowdown)
+
+
+def cpu_wait():
+    """How many seconds pass here while one second is computed; 1 on an idle machine."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    while time.process_time() - cpu < 0.3:
+        pass
+    return max(1, (time.perf_counter() - wall) / 0.3)
 
 
 if __name__ == "__main__":
