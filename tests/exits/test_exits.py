@@ -11,8 +11,8 @@ import tempfile
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(__file__))
-from pprof_read import Profile  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
+from pprof import Profile  # noqa: E402
 
 LIBRARY, LEAVE, SIGNALS, SANDBOX = (os.path.abspath(p) for p in sys.argv[1:5])
 KEPT, IN_HANDLER, IN_DESTRUCTOR, CHILDS = 1999993, 2000147, 2000081, 1000003
@@ -38,7 +38,7 @@ class Case(unittest.TestCase):
         return [Profile(path) for path in sorted(glob.glob(pattern))]
 
     def kept(self, profile, size):
-        return profile.total("inuse_objects", bytes=size)
+        return profile.total("inuse_objects", lambda sample: sample.labels["bytes"] == size)
 
 
 class WaysOut(Case):
@@ -50,7 +50,7 @@ class WaysOut(Case):
             self.assertEqual(result.stderr, "")
             found = self.profiles()
             self.assertEqual(len(found), 1)
-            self.assertEqual(found[0].total("alloc_space", bytes=KEPT), KEPT)
+            self.assertEqual(found[0].total("alloc_space", lambda s: s.labels["bytes"] == KEPT), KEPT)
             self.assertEqual(self.kept(found[0], KEPT), 1)
             self.assertEqual(self.kept(found[0], IN_HANDLER), 0 if freed[0] else 1)
             self.assertEqual(self.kept(found[0], IN_DESTRUCTOR), 0 if freed[1] else 1)
