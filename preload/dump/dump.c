@@ -26,8 +26,6 @@ static struct bare dumper;           /* owner: who moved state from IDLE to RUNN
 static enum dump_reason next_reason; /* the same */
 static atomic_bool dump_again;       /* what was asked for meanwhile is a dump */
 static atomic_bool last_succeeded;
-static struct bare sleeper;
-static _Atomic(uint32_t) sleeper_pid;
 static void (*thread_walk)(void); /* immutable after the constructor */
 static atomic_bool forbidden;
 
@@ -55,7 +53,7 @@ bool dump_owns_ledger(void)
 
 bool dump_is_own_thread(uint32_t tid)
 {
-    return tid && (tid == atomic_load(&dumper.tid) || tid == atomic_load(&sleeper.tid));
+    return tid && tid == atomic_load(&dumper.tid);
 }
 
 void dump_set_thread_walk(void (*walk)(void))
@@ -260,6 +258,16 @@ void dump_request(enum dump_reason reason)
     signals_restore(mask);
 }
 
+/* A file past RLIMIT_FSIZE raised SIGXFSZ on the program's own thread: it must not
+ * be told of it. (If one of its own was waiting too, it is taken as well.) */
+static void take_file_size_signal(void)
+{
+    const struct timespec at_once = {0, 0};
+    uint64_t set = UINT64_C(1) << (SIGXFSZ - 1);
+
+    sys_call4(SYS_rt_sigtimedwait, &set, NULL, &at_once, sizeof set);
+}
+
 bool dump_run(enum dump_reason reason)
 {
     uint64_t deadline, mask;
@@ -284,6 +292,7 @@ bool dump_run(enum dump_reason reason)
         do
             run_one();
         while (!finished(pid));
+        take_file_size_signal();
     }
     signals_restore(mask);
     if (started && !bare_wait(&dumper, WAIT_LONGEST_NS)) {
@@ -293,28 +302,27 @@ bool dump_run(enum dump_reason reason)
     return atomic_load(&last_succeeded);
 }
 
-static void sleeper_main(void *argument)
+void dump_tick(void)
 {
-    const struct timespec pause = {(time_t)(config.interval_ns / 1000000000),
-                                   (long)(config.interval_ns % 1000000000)};
+    static _Atomic(uint64_t) due_ns;
+    uint64_t now = sys_clock_ns(CLOCK_MONOTONIC), due = atomic_load(&due_ns);
 
-    for (;;) {
-        sys_call4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, NULL);
+    if (now >= due && atomic_compare_exchange_strong(&due_ns, &due, now + config.interval_ns) &&
+        due != 0)
         dump_request(DUMP_REASON_INTERVAL);
-    }
 }
 
-void dump_start_interval(void)
+void dump_wait(void)
 {
-    uint32_t pid = (uint32_t)sys_getpid(), before = atomic_load(&sleeper_pid);
-    uint64_t mask;
+    uint32_t pid = (uint32_t)sys_getpid();
+    uint64_t deadline = sys_clock_ns(CLOCK_MONOTONIC) + WAIT_LONGEST_NS;
 
-    if (!config.interval_ns || before == pid ||
-        !atomic_compare_exchange_strong(&sleeper_pid, &before, pid))
-        return;
-    mask = signals_block_all();
-    atomic_store(&sleeper.tid, 0);
-    if (bare_start(&sleeper, sleeper_main, NULL) != 0)
-        log_line(LOG_WARN, "LIBPROF_INTERVAL: the system gives no thread");
-    signals_restore(mask);
+    for (;;) {
+        uint64_t now = atomic_load(&state);
+        if (now >> 8 != pid || now == state_of(pid, IDLE) ||
+            sys_clock_ns(CLOCK_MONOTONIC) > deadline)
+            return;
+        sys_call0(SYS_sched_yield);
+        bare_wait(&dumper, WAIT_LONGEST_NS);
+    }
 }

@@ -32,11 +32,15 @@ void dump_request(enum dump_reason reason);
 bool dump_run(enum dump_reason reason);
 
 /*
- * Has the process dump every config.interval_ns, by a bare thread that sleeps
- * in between: the one thread of ours that stays, on the user's request. Called
- * whenever a process has made its ledger.
+ * Dumps when config.interval_ns have gone by since the last time. Called now and
+ * then while events are recorded; nothing of ours waits for the time in between
+ * (a thread that did would keep the credentials that a program drops, and make system
+ * calls under its seccomp filter). A program that does nothing isn't dumped.
  */
-void dump_start_interval(void);
+void dump_tick(void);
+
+/* Waits for a dump that is being made, half a minute at most. */
+void dump_wait(void);
 
 /* No dump, and no system call, from now on: a seccomp filter may be in force. */
 void dump_forbid(bool forbidden);

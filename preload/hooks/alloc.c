@@ -20,11 +20,10 @@ void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
 
-/* Counts a request; false when it is (or may be) to be recorded. A size beyond
- * INT64_MAX wraps; no allocator grants it, so it only costs a turn of the slow path. */
+/* Counts a request; false when it is (or may be) to be recorded. */
 static inline bool count_down(size_t size)
 {
-    return LIKELY((thread_self.heap_left -= (int64_t)size) >= 0);
+    return LIKELY(heap_count_down(size));
 }
 
 EXPORT void *malloc(size_t size)

@@ -27,6 +27,8 @@ static void last_dump(void)
         return;
     if (atomic_exchange(&dumped_pid, (uint32_t)sys_getpid()) != (uint32_t)sys_getpid())
         dump_run(DUMP_REASON_EXIT);
+    else
+        dump_wait(); /* another thread is at it: its files would be cut off */
 }
 
 static void at_exit(void *argument)

@@ -24,6 +24,8 @@ EXPORT pid_t fork(void)
     cpu_before_fork(&mask);
     pid_t pid = real.fork();
     int saved = errno;
+    if (pid == 0)
+        recorder_after_fork();
     cpu_after_fork(&mask, pid == 0);
     errno = saved;
     return pid;

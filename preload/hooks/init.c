@@ -19,7 +19,8 @@ __attribute__((constructor)) static void libprof_init(void)
     recorder_leave();
     signal_start();
     exit_start();
-    recorder_set_ledger_made(dump_start_interval);
+    if (config.interval_ns)
+        recorder_set_tick(dump_tick);
     walk_set_own(dump_is_own_thread);
     dump_set_thread_walk(walk_collect);
     /* A collector wants to know of a process that hasn't done anything yet. */

@@ -26,7 +26,7 @@ static struct {
 #define HOOK_NEW(name, parameters, arguments)                                                      \
     static void *hook_##name parameters                                                            \
     {                                                                                              \
-        if (__builtin_expect((thread_self.heap_left -= (int64_t)size) >= 0, 1) || !heap_begin())   \
+        if (__builtin_expect(heap_count_down(size), 1) || !heap_begin())                           \
             return operators.name arguments;                                                       \
         return heap_end(operators.name arguments, size);                                           \
     }

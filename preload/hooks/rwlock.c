@@ -19,7 +19,9 @@ static inline bool has_waited(int error)
  * choose): such a call is left to it. */
 static inline bool time_is_valid(clockid_t clock, const struct timespec *until)
 {
-    return (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && until->tv_nsec >= 0 &&
+    /* NULL is "for ever" to glibc, though its header tells the compiler that it can't be. */
+    __asm__("" : "+r"(until));
+    return until && (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && until->tv_nsec >= 0 &&
            until->tv_nsec < 1000000000;
 }
 

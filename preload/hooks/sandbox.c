@@ -37,6 +37,8 @@ static void seal(bool sealed)
     dump_forbid(sealed);
     signals_seal(sealed);
     log_forbid(sealed);
+    if (sealed)
+        memory_open_all();
     atomic_store(&memory_no_syscalls, sealed);
     atomic_store(&unwind_no_syscalls, sealed);
 }

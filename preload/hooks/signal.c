@@ -120,8 +120,7 @@ EXPORT int sigaction(int signo, const struct sigaction *action, struct sigaction
     if (ours(signo))
         return act(signo, action, old);
     /* not resolved yet: dlsym is at work below us */
-    return real.sigaction ? set_other(signo, action, old)
-                          : signals_real_action(signo, action, old);
+    return real.sigaction ? set_other(signo, action, old) : signals_real_action(signo, action, old);
 }
 
 EXPORT sighandler_t signal(int signo, sighandler_t handler)
@@ -223,5 +222,8 @@ void signal_start(void)
     if (config.signal)
         signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED);
     for (unsigned i = 0; config.at_exit && i < sizeof fatal / sizeof fatal[0]; i++)
-        signals_own(fatal[i], on_fatal_signal, SA_RESTART | SA_ONSTACK | SA_NODEFER, SIGNALS_FATAL);
+        if (getpid() !=
+            1) /* to a namespace's first process they aren't fatal (pid_namespaces(7)) */
+            signals_own(fatal[i], on_fatal_signal, SA_RESTART | SA_ONSTACK | SA_NODEFER,
+                        SIGNALS_FATAL);
 }

@@ -91,10 +91,11 @@ static void *map_file(uint64_t size, int *fd)
     void *memory = NULL;
     if (sys_call2(SYS_ftruncate, file, size) == 0) {
         sys_call3(SYS_fcntl, file, 1033 /* F_ADD_SEALS */, 0x2 | 0x4 /* F_SEAL_SHRINK|GROW */);
-        memory = (void *)sys_call6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
-                                   MAP_SHARED | MAP_NORESERVE, file, 0);
+        memory = (void *)sys_call6(SYS_mmap, 0, (long)size, PROT_NONE, MAP_SHARED | MAP_NORESERVE,
+                                   file, 0);
     }
-    if (!memory || sys_is_error(memory)) {
+    if (!memory || sys_is_error(memory) ||
+        sys_call3(SYS_mprotect, memory, PAGE, PROT_READ | PROT_WRITE) < 0) { /* the header */
         sys_call1(SYS_close, file);
         return NULL;
     }

@@ -154,7 +154,7 @@ static uint32_t thread_reuse(void)
         if (!thread)
             return 0;
         /* somebody else may have taken it: then the exchange fails */
-        uint32_t next = (uint32_t)*(volatile uint64_t *)&thread->waiting_ns;
+        uint32_t next = (uint32_t) * (volatile uint64_t *)&thread->waiting_ns;
         wanted = ((old >> 32) + 1) << 32 | next;
     } while (!atomic_compare_exchange_weak(&ledger->threads_free, &old, wanted));
     atomic_store(&thread->tid, 0); /* readers pass it by until it is filled again */
@@ -171,8 +171,7 @@ uint32_t ledger_thread(uint32_t tid, uint32_t creator, const char *name)
 {
     ledger_count(LEDGER_STAT_THREADS_SEEN, 1);
     uint64_t offset = memory_append(LEDGER_THREADS, sizeof(struct ledger_thread));
-    uint32_t index =
-        offset ? (uint32_t)(offset / sizeof(struct ledger_thread)) : thread_reuse();
+    uint32_t index = offset ? (uint32_t)(offset / sizeof(struct ledger_thread)) : thread_reuse();
     if (index == 0) {
         ledger_count(LEDGER_STAT_THREADS_LOST, 1);
         return 0;

@@ -1,6 +1,8 @@
 #include "ledger/memory.h"
 #include "runtime/sys.h"
 
+#include <sys/mman.h>
+
 #define MEMORY_CHUNK UINT64_C(65536)      /* a system call for each so many bytes of growth */
 #define MEMORY_CHUNK_SMALL UINT64_C(8192) /* counters: sixteen planes, most of them little used */
 #define MADV_POPULATE_WRITE_NR 23         /* madvise(2), Linux 5.14; absent from older headers */
@@ -29,6 +31,7 @@ bool memory_reserve_slow(enum ledger_section_id section, uint64_t end)
         return false;
     }
     if (!atomic_load_explicit(&memory_no_syscalls, memory_order_relaxed)) {
+        sys_call3(SYS_mprotect, (char *)memory_at(section, have), growth, PROT_READ | PROT_WRITE);
         long ret = sys_call3(SYS_madvise, (char *)memory_at(section, have), growth,
                              MADV_POPULATE_WRITE_NR);
         if (ret < 0 && ret != -22 /* EINVAL: an older kernel */ && ret != -4 /* EINTR */) {
@@ -55,4 +58,10 @@ uint64_t memory_append(enum ledger_section_id section, uint64_t size)
     } while (!atomic_compare_exchange_weak_explicit(&s->used, &offset, offset + size,
                                                     memory_order_acq_rel, memory_order_relaxed));
     return offset;
+}
+
+void memory_open_all(void)
+{
+    if (ledger)
+        sys_call3(SYS_mprotect, ledger, ledger->size, PROT_READ | PROT_WRITE);
 }

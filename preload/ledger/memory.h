@@ -1,7 +1,7 @@
 /*
- * The ledger's memory: the address space is there from the start, pages are
- * asked for before they are touched, so that a full system means "no", never
- * SIGBUS, and the sum never passes LIBPROF_MAX_MEMORY.
+ * The ledger's memory: the address space is there from the start, without access
+ * (mlockall(2) would fill it otherwise); pages are asked for before they are touched, so that a
+ * full system means "no", never SIGBUS, and the sum never passes LIBPROF_MAX_MEMORY.
  *
  * The memfd is closed right after the mapping is made (no descriptor of ours stays
  * open), so fallocate(2) isn't at hand: madvise(2)'s MADV_POPULATE_WRITE
@@ -26,6 +26,10 @@ static inline bool memory_reserve(enum ledger_section_id section, uint64_t end)
     return end <= atomic_load_explicit(&ledger->sections[section].reserved, memory_order_relaxed) ||
            memory_reserve_slow(section, end);
 }
+
+/* Lets all of the ledger be written from now on: before a seccomp filter under which
+ * growing can't ask the kernel any more. */
+void memory_open_all(void);
 
 /*
  * Takes `size` bytes (a multiple of 8) from the end of an append-only section:

@@ -7,14 +7,29 @@
 #include "sample/scratch.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static uint64_t period_ns; /* 0 = off; immutable between starts */
 static _Atomic(bool) warned;
 
+/* Each timer holds a queued signal of the user's (ulimit -i): half is the most we
+ * take, the program has timers and signals of its own to queue. */
+static _Atomic(uint64_t) timers;
+static uint64_t timers_most;
+
+static void read_timers_most(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    sys_call4(SYS_prlimit64, 0, RLIMIT_SIGPENDING, NULL, &limit);
+    timers_most = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : (limit.rlim_cur + 1) / 2;
+}
+
 void cpu_start(bool active)
 {
     period_ns = active && handler_signal && config.cpu_hz ? 1000000000 / config.cpu_hz : 0;
+    if (period_ns)
+        read_timers_most();
 }
 
 /* A timer on the calling thread's CPU clock: its id + 1, or 0. */
@@ -27,8 +42,11 @@ static uint32_t create_timer(uint32_t tid)
     };
     event._sigev_un._tid = (int)tid;
     int timer = 0;
-    long error = sys_call3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &timer);
-    return error < 0 ? 0 : (uint32_t)timer + 1;
+    if (atomic_fetch_add(&timers, 1) < timers_most &&
+        sys_call3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &timer) >= 0)
+        return (uint32_t)timer + 1;
+    atomic_fetch_sub(&timers, 1);
+    return 0;
 }
 
 /* flags: 0 or TIMER_ABSTIME, against the thread's CPU clock. */
@@ -44,7 +62,8 @@ static void arm_timer(uint32_t timer, uint64_t first_ns, int flags)
 void cpu_thread_start(bool newborn)
 {
     struct thread_state *self = &thread_self;
-    if (period_ns == 0 || self->ended || handler_sealed() || (self->timer && self->timer_tid == self->tid))
+    if (period_ns == 0 || self->ended || handler_sealed() ||
+        (self->timer && self->timer_tid == self->tid))
         return;
     self->fired = 0;
     self->first_ns = 0;
@@ -132,6 +151,7 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
     }
     record(weight + self->owed, context);
     self->owed = 0;
+    recorder_tick();
     /* names change seldom, and mostly early in a thread's life */
     if ((self->fired & (self->fired - 1)) == 0 || self->fired % 64 == 0)
         thread_refresh_name();
@@ -154,6 +174,7 @@ void cpu_thread_end(uintptr_t start)
     if (!self->timer || self->timer_tid != self->tid || handler_sealed())
         return;
     sys_call1(SYS_timer_delete, self->timer - 1);
+    atomic_fetch_sub(&timers, 1);
     self->timer = 0;
     uint64_t periods = unsignalled(self) + self->owed;
     if (periods && start && recorder_ledger()) {
@@ -182,6 +203,7 @@ void cpu_after_fork(const uint64_t *mask, bool child)
         self->first_ns = 0;
         self->owed = 0;
         self->timer_tid = tid;
+        atomic_store(&timers, 0); /* its parent's aren't inherited, timer_create(2) */
         self->timer = create_timer(tid);
         if (self->timer)
             arm_timer(self->timer, (uint64_t)(thread_uniform() * (double)period_ns) + 1, 0);

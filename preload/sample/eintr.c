@@ -21,6 +21,8 @@ static bool stands_behind_eintr(const ucontext_t *context, uintptr_t *sp)
         return false;
     const uint8_t *pc = (const uint8_t *)regs[REG_RIP];
     *sp = (uintptr_t)regs[REG_RSP];
+    if (((uintptr_t)pc & 4095) < 2) /* what is before it may not be readable */
+        return false;
     return pc[-2] == 0x0f && pc[-1] == 0x05; /* syscall */
 }
 #elif defined(__aarch64__)
@@ -30,6 +32,8 @@ static bool stands_behind_eintr(const ucontext_t *context, uintptr_t *sp)
     if ((int64_t)regs->regs[0] != -EINTR)
         return false;
     *sp = regs->sp;
+    if ((regs->pc & 4095) < 4)
+        return false;
     return ((const uint32_t *)regs->pc)[-1] == 0xd4000001; /* svc 0 */
 }
 #endif

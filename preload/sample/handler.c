@@ -37,11 +37,16 @@ void handler_start(bool active)
 /* Frames (1 KiB), a walk whose rules are not in the cache (2.8 KiB), the ledger. */
 #define STACK_ROOM ((uintptr_t)4352)
 
+#define NEAR_STACK ((uintptr_t)64 << 10)
+
 bool handler_has_room(const ucontext_t *context)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     uintptr_t low = thread_self.stack.low, high = thread_self.stack.high;
     const stack_t *alternate = &context->uc_stack; /* the thread's, sigaltstack(2) */
+    /* Just below what is known of the stack: near its guard, if not in it. */
+    if (here < low && low - here < NEAR_STACK && alternate->ss_flags & SS_DISABLE)
+        return false;
     if (here < low || here >= high) {
         low = (uintptr_t)alternate->ss_sp;
         high = alternate->ss_flags & SS_DISABLE ? low : low + alternate->ss_size;

@@ -98,7 +98,7 @@ static void account_inuse(int64_t bytes)
     if (__libc_single_threaded) {
         inuse = atomic_load_explicit(&ledger->heap_inuse, memory_order_relaxed) + change;
         atomic_store_explicit(&ledger->heap_inuse, inuse, memory_order_relaxed);
-    } else if (exact && change < PENDING_MAX && change > -PENDING_MAX) {
+    } else if (exact && !self->ended && change < PENDING_MAX && change > -PENDING_MAX) {
         self->heap_pending = change;
         return;
     } else {
@@ -118,6 +118,14 @@ static void account_inuse(int64_t bytes)
                               memory_order_relaxed);
     else
         atomic_fetch_add_explicit(&ledger->heap_peak_epoch, 1, memory_order_relaxed);
+}
+
+void heap_thread_end(void)
+{
+    struct thread_state *self = &thread_self;
+    if (self->heap_pending && ledger && self->epoch == recorder_epoch())
+        account_inuse(0);
+    self->heap_pending = 0;
 }
 
 /* The counter of a site, its value at the last peak kept before it changes. */
@@ -235,6 +243,8 @@ void *heap_end(void *block, size_t size)
     if (block)
         record(block, size);
     recorder_leave();
+    if (block && (!exact || ((uintptr_t)block & 0xfff0) == 0)) /* else one in some thousand */
+        recorder_tick();
     return block;
 }
 

@@ -16,6 +16,8 @@
 #ifndef LIBPROF_SAMPLE_HEAP_H
 #define LIBPROF_SAMPLE_HEAP_H
 
+#include "sample/thread.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +55,18 @@ static inline bool heap_may_follow(const void *block)
     return ((uintptr_t)block & heap_free_mask) == 0 &&
            __builtin_expect(*(const volatile uint8_t *)&heap_pages[heap_page(block)] != 0, 0);
 }
+
+/* Takes a request off the thread's count: still above zero? The size's top bit is left
+ * out: no such request is granted, and it would be added instead of subtracted. */
+static inline bool heap_count_down(size_t size)
+{
+    uint64_t left = (uint64_t)thread_self.heap_left - (size & INT64_MAX);
+    thread_self.heap_left = (int64_t)left;
+    return thread_self.heap_left >= 0;
+}
+
+/* A thread's last words: tells the ledger the bytes it hasn't told yet. */
+void heap_thread_end(void);
 
 /* Called by recorder_start: sets mask and mode by the configuration. */
 void heap_start(bool active);

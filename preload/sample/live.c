@@ -125,3 +125,8 @@ uint32_t live_remove(const void *block)
     /* Compare: another block's entry may have come since, should a program free twice. */
     return atomic_compare_exchange_strong(entry, &seen, 0) ? seen >> OFFSET_BITS : 0;
 }
+
+void live_forget(void)
+{
+    atomic_store(&live_table, NULL);
+}

@@ -95,6 +95,9 @@ void live_start(bool exact, uint64_t cap);
 #define LIVE_FULL UINT32_MAX
 uint32_t live_insert(const void *block, uint32_t site);
 
+/* Leaves the table behind: a forked child's, where the kernel didn't wipe it. */
+void live_forget(void);
+
 /* Takes a block out: its site, or 0 when it isn't there. */
 uint32_t live_remove(const void *block);
 

@@ -8,6 +8,7 @@
 #include "sample/cpu.h"
 #include "sample/handler.h"
 #include "sample/heap.h"
+#include "sample/live.h"
 #include "sample/scratch.h"
 #include "unwind/unwind.h"
 
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct recorder_page first_page;
@@ -25,13 +27,21 @@ static unsigned planes = LEDGER_PLANES_MAX;
 static bool resolved;   /* `real` is filled; so it is in children */
 static bool configured; /* `config` is, too */
 
+void (*recorder_tick_hook)(void);
+
+void recorder_set_tick(void (*tick)(void))
+{
+    recorder_tick_hook = tick;
+}
+
 unsigned recorder_planes(void)
 {
     return planes;
 }
 
-/* The page that fork wipes. Kernels before 4.14 refuse MADV_WIPEONFORK: the fork
- * hook then has to do (hooks/fork.c). */
+static bool page_is_wiped; /* the kernel (4.14) does it; else recorder_after_fork does */
+
+/* The page that fork wipes. */
 static void map_page(void)
 {
     if (recorder_page != &first_page)
@@ -39,9 +49,19 @@ static void map_page(void)
     struct recorder_page *page = sys_map_private(4096);
     if (!page)
         return;
-    sys_call3(SYS_madvise, page, 4096, MADV_WIPEONFORK);
+    page_is_wiped = sys_call3(SYS_madvise, page, 4096, MADV_WIPEONFORK) == 0;
     page->phase = RECORDER_STARTING;
     recorder_page = page;
+}
+
+void recorder_after_fork(void)
+{
+    if (page_is_wiped)
+        return;
+    atomic_store(&recorder_page->ledger_state, 0);
+    if (atomic_load(&recorder_page->phase) == RECORDER_ACTIVE)
+        atomic_store(&recorder_page->phase, RECORDER_NEW);
+    live_forget();
 }
 
 /* The program's path; "" when /proc isn't there and the kernel didn't say. */
@@ -158,13 +178,15 @@ static size_t read_cmdline(char *buffer, size_t size)
     return length > 0 ? (size_t)length : 0;
 }
 
-static void (*ledger_made)(void);
-
-void recorder_set_ledger_made(void (*made)(void))
+/* LIBPROF_MAX_MEMORY, but no more than a share of the address space where that is
+ * limited (ulimit -v): the ledger maps about twice as much. */
+static uint64_t memory_cap(void)
 {
-    ledger_made = made;
-    if (made && atomic_load(&recorder_page->ledger_state) == 2)
-        made(); /* another library's constructor has allocated already */
+    struct rlimit limit;
+    if (sys_call4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return config.max_memory;
+    uint64_t share = limit.rlim_cur / 32;
+    return share < config.max_memory ? share : config.max_memory;
 }
 
 bool recorder_ledger_slow(void)
@@ -176,7 +198,7 @@ bool recorder_ledger_slow(void)
         return expected == 2;
     char cmdline[1024];
     struct ledger_settings settings = {
-        .max_memory = config.max_memory,
+        .max_memory = memory_cap(),
         .heap_rate = config.heap_rate,
         .cpu_period_ns = config.cpu_hz ? 1000000000 / config.cpu_hz : 0,
         .block_rate_ns = config.block_rate_ns,
@@ -196,8 +218,6 @@ bool recorder_ledger_slow(void)
     if (!made)
         log_line(LOG_WARN, "no memory for the profile tables: nothing is recorded");
     atomic_store_explicit(&recorder_page->ledger_state, made ? 2 : 3, memory_order_release);
-    if (made && ledger_made)
-        ledger_made();
     return made;
 }
 

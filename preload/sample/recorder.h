@@ -20,6 +20,7 @@
 #include "sample/thread.h"
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum recorder_phase {
@@ -60,12 +61,23 @@ static inline bool recorder_active(void)
            (phase == RECORDER_NEW && recorder_start());
 }
 
+/* In fork's child: what the kernel's wiping does, where the kernel can't. */
+void recorder_after_fork(void);
+
 /* Makes the ledger if it isn't there yet. False: no memory, or somebody is at it. */
 bool recorder_ledger_slow(void);
 
-/* Who is told each time this or a forked process has made its ledger, in the
- * context that made it (AS-safe). One only. */
-void recorder_set_ledger_made(void (*made)(void));
+/* What is to be done now and then while events come in. Constructor only. */
+void recorder_set_tick(void (*tick)(void));
+
+extern void (*recorder_tick_hook)(void) __attribute__((visibility("hidden")));
+
+/* Called after an event was recorded; not for every one where they are many. */
+static inline void recorder_tick(void)
+{
+    if (__builtin_expect(recorder_tick_hook != NULL, 0))
+        recorder_tick_hook();
+}
 
 static inline bool recorder_ledger(void)
 {

@@ -93,8 +93,7 @@ uint64_t task_last_ran(uint32_t tid)
 int32_t task_syscall(uint32_t tid)
 {
     char buffer[256];
-    if (read_task(tid, "syscall", buffer, sizeof buffer) == 0 || buffer[0] < '0' ||
-        buffer[0] > '9')
+    if (read_task(tid, "syscall", buffer, sizeof buffer) == 0 || buffer[0] < '0' || buffer[0] > '9')
         return -1; /* "running", or "-1 ..." for a wait outside of system calls */
     const char *text = buffer;
     return (int32_t)parse_decimal(&text);
@@ -121,8 +120,8 @@ struct directory_entry { /* linux_dirent64, getdents64(2) */
 bool task_each(void (*visit)(void *context, uint32_t tid), void *context)
 {
     _Alignas(8) char buffer[4096];
-    long fd = sys_call4(SYS_openat, AT_FDCWD, "/proc/self/task",
-                        O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    long fd =
+        sys_call4(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0)
         return false;
     long length;

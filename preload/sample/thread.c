@@ -48,6 +48,7 @@ void thread_end(void)
 {
     struct thread_state *self = &thread_self;
     self->ended = true;
+    heap_thread_end();
     contention_thread_end();
     struct ledger_thread *thread =
         self->epoch == recorder_epoch() ? ledger_thread_get(self->index) : NULL;

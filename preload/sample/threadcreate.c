@@ -164,6 +164,7 @@ static void note_stack(size_t size)
     struct unwind_stack *stack = &thread_self.stack;
     stack->high = (uintptr_t)__builtin_thread_pointer();
     stack->low = size > guard && size < stack->high ? stack->high - size + guard : 0;
+    stack->low &= ~(uintptr_t)4095; /* the guard is whole pages, the size needn't be */
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     if (here >= stack->high || here < stack->low)
         stack->low = stack->high = 0;

@@ -189,8 +189,7 @@ static __attribute__((noinline)) uint32_t own_stack(const ucontext_t *context)
     struct scratch scratch;
     enum unwind_end end;
     scratch_open(&scratch, (unsigned)config.depth);
-    unsigned depth =
-        unwind_context(context, &thread_self.stack, scratch.frames, scratch.max, &end);
+    unsigned depth = unwind_context(context, &thread_self.stack, scratch.frames, scratch.max, &end);
     depth = scratch_drop_own(&scratch, depth);
     uint32_t stack = depth ? ledger_stack(scratch.frames, depth, end) : 0;
     scratch_close(&scratch);

@@ -190,7 +190,7 @@ class Signals(Case):
         process.stdout.close()
 
     def test_interval(self):
-        process = subprocess.Popen([LEAVE, "wait"], stdout=subprocess.PIPE,
+        process = subprocess.Popen([LEAVE, "work"], stdout=subprocess.PIPE,
                                    env=self.environment(LIBPROF_INTERVAL="100ms"))
         process.stdout.readline()
         deadline = time.time() + 20

@@ -77,7 +77,7 @@ def valgrind_counts_the_same_in_ls():
             directory = f'{tree}/{n % 17}'
             os.makedirs(directory, exist_ok=True)
             open(f'{directory}/a file of some name {n}', 'w').close()
-        sums_up_as_valgrind('ls', '-laR', tree)
+        sums_up_as_valgrind('ls', '-lAR', tree)
 
 
 def valgrind_counts_the_same_in_jq():

@@ -208,6 +208,11 @@ int main(int argc, char **argv)
         for (;;)
             pause();
     }
+    if (!strcmp(how, "work")) {
+        say("ready\n");
+        for (;;)
+            free(malloc(999));
+    }
     if (!strcmp(how, "execl"))
         execl("/bin/echo", "echo", "one", "two", (char *)NULL);
     if (!strcmp(how, "execlp"))

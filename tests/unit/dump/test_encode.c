@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dump/string_table.h"
+#include "ledger/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,6 +324,7 @@ static void damaged(void **state)
     assert_non_null(ledger_view_open(&view, ledger, 100));
     assert_non_null(ledger_view_open(&view, ledger, size / 2));
     size = ledger->size;
+    memory_open_all(); /* for the copies */
     copy = malloc(size);
     srand(1);
     for (int round = 0; round < 200; round++) {

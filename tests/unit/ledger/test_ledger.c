@@ -1,5 +1,6 @@
 /* The ledger's writer against its reader, in one process. */
 #include "ledger/ledger.h"
+#include "ledger/memory.h"
 #include "ledger/reader.h"
 
 #include <pthread.h>
@@ -189,6 +190,7 @@ static void a_hostile_ledger_is_harmless(void **state)
     for (uint64_t n = 0; n < 50; n++)
         ledger_site(LEDGER_KIND_HEAP, n, frames, 3, UNWIND_COMPLETE);
     ledger_thread(1, 0, "t");
+    memory_open_all(); /* for the copy below */
     uint64_t size = ledger->sections[LEDGER_COUNTERS + 2].offset;
     unsigned char *copy = malloc(size);
     assert_non_null(copy);
