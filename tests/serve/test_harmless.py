@@ -100,6 +100,7 @@ def test_latency_without_a_collector():
     assert servers["there"].process.poll() is None
     for server in servers.values():
         server.process.kill()
+        server.process.wait()
         shutil.rmtree(server.folder)
     shutil.rmtree(folder)
 

@@ -297,5 +297,5 @@ try:
 finally:
     app.kill()
     app.wait()
-    server.process.terminate()
+    server.stop()
 shutil.rmtree(server.folder)
