@@ -12,22 +12,21 @@ SETTINGS = ({}, {'block_rate': 1, 'mutex_fraction': 1}, {'block_rate': 0, 'mutex
             {'block_rate': 1, 'mutex_fraction': 1, 'cpu_hz': 1000})
 
 
-def answers(text):
-    """Without how long a call took: on a busy machine that differs by itself."""
-    return text.replace(' waited\n', '\n')
-
-
 def same_answers():
-    expected = plain([target('lock_semantics')])
-    assert expected.returncode == 0 and expected.stdout.count('\n') > 700
-    expected.stdout = answers(expected.stdout)
+    """What libprof changes, it changes each time; a stall of a busy machine passes."""
     for settings in SETTINGS:
-        done = run([target('lock_semantics')], **settings)
-        done.out = answers(done.out)
-        difference = difflib.unified_diff(expected.stdout.split('\n'), done.out.split('\n'),
-                                          'without', 'with', n=0, lineterm='')
-        assert done.out == expected.stdout, f'{settings}:\n' + '\n'.join(difference)
-        assert (done.status, done.err) == (0, ''), done.err
+        for attempt in range(3):
+            expected = plain([target('lock_semantics')])
+            assert expected.returncode == 0 and expected.stdout.count('\n') > 700
+            done = run([target('lock_semantics')], **settings)
+            assert (done.status, done.err) == (0, ''), done.err
+            difference = list(difflib.unified_diff(
+                expected.stdout.split('\n'), done.out.split('\n'), 'without', 'with', n=0,
+                lineterm=''))
+            if not difference and 'too early' not in done.out:
+                break
+        assert not difference, f'{settings}:\n' + '\n'.join(difference)
+        assert 'too early' not in done.out, done.out
 
 
 def old_condition_variables_are_left_alone():

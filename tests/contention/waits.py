@@ -94,13 +94,17 @@ def long_and_short_waits_count_alike():
 
 
 def sampling_keeps_the_sums():
-    # waits of 1 ms, one in twenty recorded: the spread is sqrt(20/4000) = 7 %
+    # One wait in `fraction` is drawn: the variance is (fraction - 1) * the sum of squares.
+    # Block's, with probability wait/rate, is less than rate * the sum.
     done = waits('rounds', 4000, 1, block_rate='20ms', mutex_fraction=20)
     least, most = bounds(done)
-    for name, function in (('block', 'mutex_waiter'), ('mutex', 'mutex_holder')):
+    squares = int(done.out.split()[1]) * 1e6
+    for name, function, variance in (('block', 'mutex_waiter', 20e6 * most),
+                                     ('mutex', 'mutex_holder', 19 * squares + 20e6 * most)):
         ns, count = delay(done.profile(name, symbolize=True), function)
-        within(ns, 0.7 * least, 1.3 * most, name)
-        near(count, 4000, 0.3, what=name)
+        spread = 5 * variance ** 0.5
+        within(ns, least - spread, most + spread, name)
+        near(count, 4000, 0.4, what=name)
 
 
 def every_kind_is_seen():

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,26 +51,41 @@ static const char *name_of(int error)
     return number[turn];
 }
 
-static struct timespec begun;
+/* Prints a call, its result and errno. */
+#define SHOW(call) SHOW_EARLY(call, 0)
 
-/* Prints a call, its result, errno, and whether it took its time (10 ms and more). */
-#define SHOW(call)                                                                                 \
+/* The same, and whether it came back before it could: early, evaluated after it. How late
+ * it came says nothing on a busy machine. */
+#define SHOW_EARLY(call, early)                                                                    \
     do {                                                                                           \
         errno = EXDEV;                                                                             \
-        clock_gettime(CLOCK_MONOTONIC, &begun);                                                    \
-        int result_ = (call);                                                                      \
-        show(#call, result_, errno);                                                               \
+        int result_ = (call), error_ = errno;                                                      \
+        show(#call, result_, error_, early);                                                       \
     } while (0)
 
-static void show(const char *call, int result, int error)
+/* A call that fails only when the time is over. */
+#define SHOW_UNTIL(call, clock, time) SHOW_EARLY(call, result_ != 0 && !is_over(clock, &(time)))
+
+/* A call that nothing ends but what another thread does, which says so just before. */
+#define SHOW_AFTER(call, happened) SHOW_EARLY(call, !atomic_load(&(happened)))
+
+static int is_over(clockid_t clock, const struct timespec *time)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long ns = (now.tv_sec - begun.tv_sec) * 1000000000 + now.tv_nsec - begun.tv_nsec;
+    clock_gettime(clock, &now);
+    return now.tv_sec > time->tv_sec ||
+           (now.tv_sec == time->tv_sec && now.tv_nsec >= time->tv_nsec);
+}
+
+static void show(const char *call, int result, int error, int early)
+{
     printf("%s: %s = %s%s%s%s\n", context, call, name_of(result), error == EXDEV ? "" : " errno ",
-           error == EXDEV ? "" : name_of(error), ns > 10 * MS ? " waited" : "");
+           error == EXDEV ? "" : name_of(error), early ? " too early" : "");
     fflush(stdout);
 }
+
+static atomic_int holding;  /* somebody has locked what it is to hold */
+static atomic_int released; /* by who holds what is waited for */
 
 static const struct timespec invalid = {2000000000, 1000000000}, negative = {2000000000, -1};
 static const struct timespec past = {1, 0}, before_1970 = {-1, 0};
@@ -89,6 +105,7 @@ static void *hold(void *arg)
     pthread_barrier_wait(&holder->held);
     struct timespec time = {0, holder->ns};
     nanosleep(&time, NULL);
+    released = 1;
     if (holder->unlocks)
         pthread_mutex_unlock(holder->mutex);
     return NULL;
@@ -97,6 +114,7 @@ static void *hold(void *arg)
 static pthread_t holder_start(struct holder *holder, pthread_mutex_t *mutex, long ns, int unlocks)
 {
     pthread_t thread;
+    released = 0;
     *holder = (struct holder){.mutex = mutex, .ns = ns, .unlocks = unlocks};
     pthread_barrier_init(&holder->held, NULL, 2);
     pthread_create(&thread, NULL, hold, holder);
@@ -107,19 +125,20 @@ static pthread_t holder_start(struct holder *holder, pthread_mutex_t *mutex, lon
 static void held_by_other(pthread_mutex_t *mutex)
 {
     struct holder holder;
-    pthread_t thread = holder_start(&holder, mutex, 150 * MS, 1);
+    pthread_t thread = holder_start(&holder, mutex, 300 * MS, 1);
     struct timespec soon = from_now(CLOCK_REALTIME, 20 * MS);
     struct timespec soon_mono = from_now(CLOCK_MONOTONIC, 45 * MS);
     SHOW(pthread_mutex_trylock(mutex));
-    SHOW(pthread_mutex_timedlock(mutex, &soon));
-    SHOW(pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &soon_mono));
+    SHOW_UNTIL(pthread_mutex_timedlock(mutex, &soon), CLOCK_REALTIME, soon);
+    SHOW_UNTIL(pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &soon_mono), CLOCK_MONOTONIC,
+               soon_mono);
     SHOW(pthread_mutex_timedlock(mutex, &invalid));
     SHOW(pthread_mutex_timedlock(mutex, &negative));
     SHOW(pthread_mutex_timedlock(mutex, &past));
     SHOW(pthread_mutex_timedlock(mutex, &before_1970));
     SHOW(pthread_mutex_clocklock(mutex, BAD_CLOCK, &soon));
     SHOW(pthread_mutex_clocklock(mutex, CLOCK_REALTIME, &past));
-    SHOW(pthread_mutex_lock(mutex));
+    SHOW_AFTER(pthread_mutex_lock(mutex), released);
     SHOW(pthread_mutex_unlock(mutex));
     pthread_join(thread, NULL);
 }
@@ -185,7 +204,7 @@ static void owner_dies_waited_for(pthread_mutex_t *mutex)
 {
     struct holder holder;
     pthread_t thread = holder_start(&holder, mutex, 40 * MS, 0);
-    SHOW(pthread_mutex_lock(mutex));
+    SHOW_AFTER(pthread_mutex_lock(mutex), released);
     SHOW(pthread_mutex_consistent(mutex));
     SHOW(pthread_mutex_unlock(mutex));
     pthread_join(thread, NULL);
@@ -273,7 +292,9 @@ static void mutexes(void)
 static void *hold_write(void *lock)
 {
     pthread_rwlock_wrlock(lock);
-    usleep(60000);
+    holding = 1;
+    usleep(100000);
+    released = 1;
     pthread_rwlock_unlock(lock);
     return NULL;
 }
@@ -281,7 +302,9 @@ static void *hold_write(void *lock)
 static void *hold_read(void *lock)
 {
     pthread_rwlock_rdlock(lock);
-    usleep(60000);
+    holding = 1;
+    usleep(100000);
+    released = 1;
     pthread_rwlock_unlock(lock);
     return NULL;
 }
@@ -289,13 +312,16 @@ static void *hold_read(void *lock)
 static void rwlock_held(pthread_rwlock_t *lock, void *(*holder)(void *))
 {
     pthread_t thread;
+    released = holding = 0;
     pthread_create(&thread, NULL, holder, lock);
-    usleep(10000);
+    while (!holding)
+        usleep(1000);
     struct timespec soon = from_now(CLOCK_REALTIME, 15 * MS);
     struct timespec soon_mono = from_now(CLOCK_MONOTONIC, 30 * MS);
     SHOW(pthread_rwlock_trywrlock(lock));
-    SHOW(pthread_rwlock_timedwrlock(lock, &soon));
-    SHOW(pthread_rwlock_clockwrlock(lock, CLOCK_MONOTONIC, &soon_mono));
+    SHOW_UNTIL(pthread_rwlock_timedwrlock(lock, &soon), CLOCK_REALTIME, soon);
+    SHOW_UNTIL(pthread_rwlock_clockwrlock(lock, CLOCK_MONOTONIC, &soon_mono), CLOCK_MONOTONIC,
+               soon_mono);
     SHOW(pthread_rwlock_timedwrlock(lock, &past));
     SHOW(pthread_rwlock_timedwrlock(lock, &invalid));
     SHOW(pthread_rwlock_clockwrlock(lock, BAD_CLOCK, &past));
@@ -303,9 +329,9 @@ static void rwlock_held(pthread_rwlock_t *lock, void *(*holder)(void *))
         SHOW(pthread_rwlock_timedrdlock(lock, &past));
         SHOW(pthread_rwlock_timedrdlock(lock, &negative));
         SHOW(pthread_rwlock_clockrdlock(lock, CLOCK_MONOTONIC, &past));
-        SHOW(pthread_rwlock_rdlock(lock));
+        SHOW_AFTER(pthread_rwlock_rdlock(lock), released);
     } else {
-        SHOW(pthread_rwlock_wrlock(lock));
+        SHOW_AFTER(pthread_rwlock_wrlock(lock), released);
     }
     SHOW(pthread_rwlock_unlock(lock));
     pthread_join(thread, NULL);
@@ -352,16 +378,23 @@ static void caught(int signo)
 {
 }
 
+static atomic_int interrupted;
+
+/* Again and again: on a busy machine the first may come before the wait. */
 static void *kill_later(void *thread)
 {
-    usleep(30000);
-    pthread_kill(*(pthread_t *)thread, SIGUSR1);
+    do {
+        usleep(30000);
+        released = 1;
+        pthread_kill(*(pthread_t *)thread, SIGUSR1);
+    } while (!interrupted);
     return NULL;
 }
 
 static void *post_later(void *semaphore)
 {
     usleep(30000);
+    released = 1;
     sem_post(semaphore);
     return NULL;
 }
@@ -380,7 +413,7 @@ static void semaphores(void)
     SHOW(sem_timedwait(&semaphore, &past));
     SHOW(sem_clockwait(&semaphore, CLOCK_MONOTONIC, &past));
     SHOW(sem_trywait(&semaphore));
-    SHOW(sem_timedwait(&semaphore, &soon));
+    SHOW_UNTIL(sem_timedwait(&semaphore, &soon), CLOCK_REALTIME, soon);
     SHOW(sem_timedwait(&semaphore, &past));
     SHOW(sem_timedwait(&semaphore, &invalid));
     SHOW(sem_clockwait(&semaphore, BAD_CLOCK, &soon));
@@ -388,19 +421,24 @@ static void semaphores(void)
         struct sigaction action = {.sa_handler = caught, .sa_flags = restart ? SA_RESTART : 0};
         context = restart ? "semaphore, SA_RESTART" : "semaphore, signal";
         sigaction(SIGUSR1, &action, NULL);
-        struct timespec late = from_now(CLOCK_REALTIME, 100 * MS);
+        struct timespec late = from_now(CLOCK_REALTIME, 900 * MS);
+        released = interrupted = 0;
         pthread_create(&thread, NULL, kill_later, &self);
-        SHOW(sem_timedwait(&semaphore, &late));
+        SHOW_AFTER(sem_timedwait(&semaphore, &late), released);
+        interrupted = 1;
         pthread_join(thread, NULL);
         if (!restart) {
+            released = interrupted = 0;
             pthread_create(&thread, NULL, kill_later, &self);
-            SHOW(sem_wait(&semaphore));
+            SHOW_AFTER(sem_wait(&semaphore), released);
+            interrupted = 1;
             pthread_join(thread, NULL);
         }
     }
     context = "semaphore, posted";
+    released = 0;
     pthread_create(&thread, NULL, post_later, &semaphore);
-    SHOW(sem_wait(&semaphore));
+    SHOW_AFTER(sem_wait(&semaphore), released);
     pthread_join(thread, NULL);
 }
 
@@ -418,6 +456,25 @@ static void *signal_later(void *unused)
     return unused;
 }
 
+/* A condition that measures its times on the other clock. */
+static void monotonic_condition(void)
+{
+    pthread_condattr_t attr;
+    pthread_cond_t monotonic;
+    context = "monotonic condition";
+    pthread_condattr_init(&attr);
+    SHOW(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
+    pthread_cond_init(&monotonic, &attr);
+    pthread_mutex_lock(&cond_mutex);
+    struct timespec soon = from_now(CLOCK_MONOTONIC, 30 * MS);
+    SHOW_UNTIL(pthread_cond_timedwait(&monotonic, &cond_mutex, &soon), CLOCK_MONOTONIC, soon);
+    struct timespec soon_real = from_now(CLOCK_REALTIME, 30 * MS);
+    SHOW_UNTIL(pthread_cond_clockwait(&monotonic, &cond_mutex, CLOCK_REALTIME, &soon_real),
+               CLOCK_REALTIME, soon_real);
+    pthread_mutex_unlock(&cond_mutex);
+    pthread_cond_destroy(&monotonic);
+}
+
 static void conditions(void)
 {
     pthread_t thread;
@@ -427,8 +484,9 @@ static void conditions(void)
     struct timespec soon = from_now(CLOCK_REALTIME, 20 * MS);
     struct timespec soon_mono = from_now(CLOCK_MONOTONIC, 40 * MS);
     pthread_mutex_lock(&cond_mutex);
-    SHOW(pthread_cond_timedwait(&cond, &cond_mutex, &soon));
-    SHOW(pthread_cond_clockwait(&cond, &cond_mutex, CLOCK_MONOTONIC, &soon_mono));
+    SHOW_UNTIL(pthread_cond_timedwait(&cond, &cond_mutex, &soon), CLOCK_REALTIME, soon);
+    SHOW_UNTIL(pthread_cond_clockwait(&cond, &cond_mutex, CLOCK_MONOTONIC, &soon_mono),
+               CLOCK_MONOTONIC, soon_mono);
     SHOW(pthread_cond_clockwait(&cond, &cond_mutex, BAD_CLOCK, &soon_mono));
     SHOW(pthread_cond_timedwait(&cond, &cond_mutex, &invalid));
     SHOW(pthread_cond_timedwait(&cond, &cond_mutex, &past));
@@ -552,6 +610,7 @@ static void cancellation(void)
 static void *end_later(void *value)
 {
     usleep(40000);
+    released = 1;
     return value;
 }
 
@@ -567,14 +626,15 @@ static void threads(void)
     void *value = NULL;
     context = "thread";
     SHOW(pthread_join(pthread_self(), NULL));
+    released = 0;
     pthread_create(&thread, NULL, end_later, (void *)4711);
     struct timespec soon = from_now(CLOCK_REALTIME, 15 * MS);
     SHOW(pthread_tryjoin_np(thread, &value));
-    SHOW(pthread_timedjoin_np(thread, &value, &soon));
+    SHOW_UNTIL(pthread_timedjoin_np(thread, &value, &soon), CLOCK_REALTIME, soon);
     SHOW(pthread_timedjoin_np(thread, &value, &invalid));
     SHOW(pthread_clockjoin_np(thread, &value, CLOCK_MONOTONIC, &past));
     SHOW(pthread_clockjoin_np(thread, &value, BAD_CLOCK, &past));
-    SHOW(pthread_join(thread, &value));
+    SHOW_AFTER(pthread_join(thread, &value), released);
     printf("value %ld\n", (long)(intptr_t)value);
     for (int timed = 0; timed < 3; timed++) {
         pthread_create(&thread, NULL, end_now, (void *)(intptr_t)(4712 + timed));
@@ -620,7 +680,9 @@ static void barriers(void)
 static int hold_mtx(void *mutex)
 {
     mtx_lock(mutex);
-    usleep(60000);
+    holding = 1;
+    usleep(100000);
+    released = 1;
     mtx_unlock(mutex);
     return 42;
 }
@@ -643,13 +705,15 @@ static void c11(void)
         SHOW(mtx_timedlock(&mutex, &soon));
         for (int times = 0; times < (n ? 3 : 1); times++)
             SHOW(mtx_unlock(&mutex));
+        released = holding = 0;
         thrd_create(&thread, hold_mtx, &mutex);
-        usleep(10000);
+        while (!holding)
+            usleep(1000);
         SHOW(mtx_timedlock(&mutex, &past));
         SHOW(mtx_timedlock(&mutex, &invalid));
-        SHOW(mtx_lock(&mutex));
+        SHOW_AFTER(mtx_lock(&mutex), released);
         soon = from_now(CLOCK_REALTIME, 15 * MS);
-        SHOW(cnd_timedwait(&c11_cond, &mutex, &soon));
+        SHOW_UNTIL(cnd_timedwait(&c11_cond, &mutex, &soon), CLOCK_REALTIME, soon);
         SHOW(mtx_unlock(&mutex));
         SHOW(thrd_join(thread, &value));
         printf("value %d\n", value);
@@ -667,6 +731,7 @@ int main(void)
     rwlocks();
     semaphores();
     conditions();
+    monotonic_condition();
     cancellation();
     threads();
     barriers();

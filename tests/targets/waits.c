@@ -11,7 +11,7 @@
  * Prints two times in ns, by its own clock: how long the threads waited at least (from
  * when the kernel shows them asleep to just before they are let go) and at most (from
  * before the call to after it). What a profile shows lies between the two, whatever
- * else the machine does.
+ * else the machine does. `rounds` prints the sum of the waits' squares first, in us^2.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -34,7 +34,7 @@ static pthread_barrier_t barrier;
 static sem_t semaphore;
 static mtx_t c11_mutex;
 static pthread_t sleeper;
-static atomic_long least, most;
+static atomic_long least, most, squares; /* squares: of the waits, us^2 */
 static atomic_int ready, signalled, held, places;
 static atomic_int waiting[64]; /* who is about to wait: thread ids, `ready` of them */
 static long ms, rounds;
@@ -105,7 +105,9 @@ static void announce(void)
         announce();                                                                                \
         long start = now();                                                                        \
         call;                                                                                      \
-        most += now() - start;                                                                     \
+        long took = now() - start;                                                                 \
+        most += took;                                                                              \
+        squares += took / 1000 * (took / 1000);                                                    \
     } while (0)
 
 static APART void mutex_waiter(void)
@@ -411,6 +413,7 @@ int main(int argc, char **argv)
         hold((int)rounds);
     } else if (strcmp(mode, "rounds") == 0) {
         hold_rounds();
+        printf("squares %ld\n", (long)squares);
     } else if (strcmp(mode, "kind") == 0 && argc > 3) {
         if (one_kind(argv[2]))
             return 2;
