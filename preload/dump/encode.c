@@ -239,10 +239,15 @@ static void label_thread(struct encoder *encoder, struct sample *sample, uint32_
 }
 
 /* A weighted number of objects and its bytes, each cut as Go does it. */
+static int64_t cut(double value)
+{
+    return value < 0x1p63 ? (int64_t)value : INT64_MAX; /* only a damaged ledger has more */
+}
+
 static void scale(uint64_t objects, uint64_t size, double weight, int64_t *out)
 {
-    out[0] = (int64_t)((double)objects * weight);
-    out[1] = (int64_t)((double)objects * (double)size * weight);
+    out[0] = cut((double)objects * weight);
+    out[1] = cut((double)objects * (double)size * weight);
 }
 
 static void heap_values(const struct encoder *encoder, const struct ledger_site_view *site,

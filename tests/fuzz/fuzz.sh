@@ -38,6 +38,6 @@ clang -g -O1 -w -std=gnu17 -D_GNU_SOURCE -DLIBPROF_VERSION='"fuzz"' \
     "$root/tests/fuzz/fuzz_$target.c" $sources \
     -lprotobuf-c -lz -lpcre2-8 -lm -o "$work/fuzz"
 mkdir "$work/corpus"
-"$work/fuzz" -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
+"$work/fuzz" -seed=${LIBPROF_FUZZ_SEED:-1} -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
     -max_len=65536 "$work/corpus" "$root/tests/fuzz/$target" >"$work/log" 2>&1 || { tail -40 "$work/log"; exit 1; }
 tail -7 "$work/log"

@@ -109,8 +109,13 @@ class Watch(threading.Thread):
                 if catches(pid, signal.SIGUSR2):
                     self.own_usr2 = True
                 for path in open_files(pid):
-                    # a dump's descriptors are in a table of its own
-                    if path.startswith(self.directory) or 'memfd:libprof' in path:
+                    # a dump's descriptors are in a table of its own; the ledger's is open
+                    # while the ledger is made, a few system calls long: not twice
+                    ours = path.startswith(self.directory)
+                    if 'memfd:libprof' in path:
+                        time.sleep(0.05)
+                        ours = path in open_files(pid)
+                    if ours:
                         self.foreign.add(re.sub(r'\d+', 'N', os.path.basename(path)))
                 if self.storm and catches(pid, self.storm):
                     seen[pid] = single_user(pid)

@@ -15,8 +15,16 @@ static bool find_memory(uintptr_t *start, uintptr_t *end)
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
     bool found = false;
-    while (maps && !found && fgets(line, sizeof line, maps))
-        found = strstr(line, "memfd:libprof") && sscanf(line, "%lx-%lx", start, end) == 2;
+    /* Several lines one after the other: what isn't in use yet has no access. */
+    while (maps && fgets(line, sizeof line, maps)) {
+        uintptr_t low, high;
+        if (!strstr(line, "memfd:libprof") || sscanf(line, "%lx-%lx", &low, &high) != 2)
+            continue;
+        if (!found)
+            *start = low;
+        *end = high;
+        found = true;
+    }
     if (maps)
         fclose(maps);
     return found;
