@@ -16,8 +16,8 @@
 #include <time.h>
 
 /* Is the real function known? Resolves them all, should this be the process's first
- * hook. False: dlsym is at work below us (another allocator's start may read a
- * file, say), or the C library has no such function. */
+ * hook. False: another thread is just looking them up, or the C library has no
+ * such function. */
 #define REPEAT_READY(name)                                                                         \
     (__builtin_expect(real.name != NULL, 1) || (recorder_active(), real.name != NULL))
 

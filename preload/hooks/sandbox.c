@@ -43,11 +43,6 @@ static void seal(bool sealed)
     atomic_store(&unwind_no_syscalls, sealed);
 }
 
-static bool in_vfork_child(void)
-{
-    return thread_self.vforked && recorder_in_vfork_child();
-}
-
 /* Where handlers can't return, the signals that are ours alone are ignored: the timers then
  * send none, and a dump that is asked for doesn't end the program. Or, the filter having
  * been refused, they are handled again. */
@@ -91,7 +86,7 @@ static bool lets_handlers_return(long filter)
  * lets handlers return. False: this process isn't concerned. */
 static bool before_filter(long filter)
 {
-    if (!config.selected || in_vfork_child())
+    if (!config.selected || recorder_in_vfork_child())
         return false;
     dump_run(DUMP_REASON_SANDBOX);
     /* What the process and this thread need to go on being recorded takes system
@@ -120,7 +115,7 @@ static __attribute__((noinline, cold)) long rare_call(long number, long operatio
 {
     if (!real.syscall)
         recorder_active();
-    if (!real.syscall) { /* dlsym is at work below us: jemalloc's start asks the kernel */
+    if (!real.syscall) { /* still being looked up, by another thread */
         long result = sys_call6(number, operation, flags, filter, d, e, f);
         if (result < 0 && result >= -4095) {
             errno = (int)-result;

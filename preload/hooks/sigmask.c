@@ -54,7 +54,7 @@ static int change(change_mask *real_change, int how, const sigset_t *set, sigset
     return 0;
 }
 
-/* While dlsym is at work below us: there is no signal of ours yet. */
+/* While the real ones are being looked up: there is no signal of ours yet. */
 static long raw(int how, const sigset_t *set, sigset_t *old)
 {
     return sys_call4(SYS_rt_sigprocmask, how, set, old, sizeof(uint64_t));

@@ -26,11 +26,6 @@ sighandler_t __sysv_signal(int signo, sighandler_t handler);
 
 static _Atomic(uint32_t) dying_pid; /* who already dumps because of a fatal signal */
 
-static bool in_vfork_child(void)
-{
-    return __builtin_expect(thread_self.vforked, 0) && recorder_in_vfork_child();
-}
-
 /* Is the signal ours? Resolves the real functions on a process's first call; asks
  * nothing of the recorder, which a forked child would have to start for it. */
 static bool ours(int signo)
@@ -42,8 +37,8 @@ static bool ours(int signo)
 
 static int act(int signo, const struct sigaction *action, struct sigaction *old)
 {
-    return in_vfork_child() ? signals_apply_only(signo, action, old)
-                            : signals_action(signo, action, old);
+    return recorder_in_vfork_child() ? signals_apply_only(signo, action, old)
+                                     : signals_action(signo, action, old);
 }
 
 /* signal(2) in one of its two flavours, on a signal of ours. */
@@ -89,7 +84,7 @@ static int set_other(int signo, const struct sigaction *action, struct sigaction
     int mine = handler_signal;
     struct sigaction changed;
 
-    if (!mine || signo < 1 || signo >= _NSIG || in_vfork_child())
+    if (!mine || signo < 1 || signo >= _NSIG || recorder_in_vfork_child())
         return real.sigaction(signo, action, old);
     uint64_t bit = HANDLER_BIT(signo);
     bool had = (atomic_load(&blocks_sampling) & bit) != 0;
@@ -119,7 +114,7 @@ EXPORT int sigaction(int signo, const struct sigaction *action, struct sigaction
 {
     if (ours(signo))
         return act(signo, action, old);
-    /* not resolved yet: dlsym is at work below us */
+    /* not resolved yet: another thread is at it */
     return real.sigaction ? set_other(signo, action, old) : signals_real_action(signo, action, old);
 }
 
@@ -187,13 +182,13 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
 static bool on_dump_signal(int signo, siginfo_t *info, void *context)
 {
     if (info->si_code == SI_QUEUE && info->si_value.sival_int == HANDOVER_COMMAND) {
-        if (!in_vfork_child() && dump_owns_ledger())
+        if (!recorder_in_vfork_child() && dump_owns_ledger())
             dump_request(DUMP_REASON_COMMAND);
         eintr_note(context);
         return true;
     }
     /* a process that recorded nothing gets its (empty) profiles too: asked for */
-    if (!dump_forbidden() && !in_vfork_child() && recorder_active() && recorder_ledger())
+    if (!dump_forbidden() && !recorder_in_vfork_child() && recorder_active() && recorder_ledger())
         dump_request(DUMP_REASON_SIGNAL);
     if (!signals_program_handles(signo))
         eintr_note(context);

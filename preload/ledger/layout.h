@@ -154,14 +154,12 @@ typedef _Atomic(uint64_t) ledger_slot;
     X(STACKS_BROKEN, false, "stacks whose outer callers could not be found")                       \
     X(LOST_MEMORY, true, "events lost because LIBPROF_MAX_MEMORY was reached")                     \
     X(LOST_STACK, true, "events lost because no stack could be walked")                            \
-    X(LOST_REENTRY, false, "events passed by inside libprof's own work")                           \
     X(LIVE_LOST, true, "sampled blocks whose free can't be seen, taken as freed")                  \
     X(CPU_SAMPLES, false, "CPU samples taken")                                                     \
     X(CPU_LOST, true, "CPU samples lost")                                                          \
     X(CPU_TIMERS_FAILED, true, "threads without a CPU timer (see ulimit -i)")                      \
     X(THREADS_SEEN, false, "threads seen")                                                         \
     X(THREADS_LOST, true, "threads beyond the thread table, counted together")                     \
-    X(FORKS, false, "forks seen")                                                                  \
     X(DUMPS, false, "dumps written")                                                               \
     X(DUMPS_FAILED, true, "dumps that could not be written")                                       \
     X(CONTENTION_SKIPPED, false, "waits not recorded")                                             \

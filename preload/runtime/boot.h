@@ -1,6 +1,6 @@
 /*
- * Memory for the moment in which the real allocator isn't known yet: dlsym may
- * call calloc or malloc while it looks the real ones up. A static buffer of a
+ * Memory for the moment in which the real allocator isn't known yet: another
+ * thread may allocate while the first one looks it up. A static buffer of a
  * few pages; its blocks may be freed, reallocated and measured at any later
  * time. Each starts on a page boundary, where the hooks' fast path looks twice
  * (sample/heap.h, HEAP_MASK_PLACED), so that asking costs nothing elsewhere.
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define BOOT_PAGE 4096
-#define BOOT_PAGES 32 /* glibc's dlsym asks for nothing or one small block; others for a few */
+#define BOOT_PAGES 32 /* a moment of one thread: a few small blocks at the most */
 
 extern unsigned char boot_memory[BOOT_PAGES * BOOT_PAGE] __attribute__((visibility("hidden")));
 

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static struct recorder_page first_page;
@@ -178,17 +177,6 @@ static size_t read_cmdline(char *buffer, size_t size)
     return length > 0 ? (size_t)length : 0;
 }
 
-/* LIBPROF_MAX_MEMORY, but no more than a share of the address space where that is
- * limited (ulimit -v): the ledger maps about twice as much. */
-static uint64_t memory_cap(void)
-{
-    struct rlimit limit;
-    if (sys_call4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-        return config.max_memory;
-    uint64_t share = limit.rlim_cur / 32;
-    return share < config.max_memory ? share : config.max_memory;
-}
-
 bool recorder_ledger_slow(void)
 {
     uint32_t expected = 0;
@@ -198,7 +186,7 @@ bool recorder_ledger_slow(void)
         return expected == 2;
     char cmdline[1024];
     struct ledger_settings settings = {
-        .max_memory = memory_cap(),
+        .max_memory = config.max_memory,
         .heap_rate = config.heap_rate,
         .cpu_period_ns = config.cpu_hz ? 1000000000 / config.cpu_hz : 0,
         .block_rate_ns = config.block_rate_ns,
@@ -221,10 +209,10 @@ bool recorder_ledger_slow(void)
     return made;
 }
 
-bool recorder_in_vfork_child(void)
+bool recorder_in_vfork_child_slow(void)
 {
     if (handler_sealed() || (uint32_t)sys_gettid() != thread_self.tid)
-        return true; /* under a filter nobody can say: as if it did */
+        return true;             /* under a filter nobody can say: as if it did */
     thread_self.vforked = false; /* the parent runs again: its child has execed or ended */
     return false;
 }

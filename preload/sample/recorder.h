@@ -86,8 +86,14 @@ static inline bool recorder_ledger(void)
            recorder_ledger_slow();
 }
 
-/* Does a vfork child run this? Called only while the thread is marked. */
-bool recorder_in_vfork_child(void);
+/* Asks the kernel who is running; called only while the thread is marked. */
+bool recorder_in_vfork_child_slow(void);
+
+/* Does a vfork child run this, in its parent's memory? */
+static inline bool recorder_in_vfork_child(void)
+{
+    return __builtin_expect(thread_self.vforked, 0) && recorder_in_vfork_child_slow();
+}
 
 /*
  * Enters libprof's own work on this thread: false when the event must pass
@@ -104,7 +110,7 @@ static inline bool recorder_enter(void)
      * exception out of the real function: the hook it belongs to is gone. */
     if (__builtin_expect(self->guard != 0, 0) && frame <= self->guard)
         return false;
-    if (__builtin_expect(self->vforked, 0) && recorder_in_vfork_child())
+    if (recorder_in_vfork_child())
         return false;
     if (__builtin_expect(self->epoch != recorder_epoch(), 0) && !thread_setup())
         return false;
