@@ -20,15 +20,17 @@ static pid_t process_number(const char *text)
 static bool is_profile_name(const char *path)
 {
     size_t length = path ? strlen(path) : 0;
-    return length > 3 && (strcmp(path + length - 3, ".gz") == 0 ||
-                          strcmp(path + length - 3, ".pb") == 0);
+    return length > 3 &&
+           (strcmp(path + length - 3, ".gz") == 0 || strcmp(path + length - 3, ".pb") == 0);
 }
 
 static int print(struct cli_options *o, struct profile *p)
 {
     uint64_t *entries = NULL;
     struct symbolize_options s = {
-        .style = o->mangled ? DEMANGLE_NONE : o->full ? DEMANGLE_FULL : DEMANGLE_SHORT,
+        .style = o->mangled ? DEMANGLE_NONE
+                 : o->full  ? DEMANGLE_FULL
+                            : DEMANGLE_SHORT,
         .no_cache = o->no_cache,
         .progress = !o->quiet,
         .entries = &entries,

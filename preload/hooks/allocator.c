@@ -1,11 +1,11 @@
 /*
  * Which allocator is behind us, or before us: rebind.h's two arrangements.
  */
-#include "runtime/object.h"
 #include "hooks/operators.h"
 #include "hooks/rebind.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
+#include "runtime/object.h"
 #include "runtime/real.h"
 #include "sample/heap.h"
 #include "sample/recorder.h"

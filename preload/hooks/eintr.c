@@ -44,7 +44,8 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     mask = sigmask_strip(mask, &copy);
-    return REPEAT(real.ppoll(fds, count, timeout, mask), timeout = repeat_left(timeout, end, &left));
+    return REPEAT(real.ppoll(fds, count, timeout, mask),
+                  timeout = repeat_left(timeout, end, &left));
 }
 
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -207,5 +208,6 @@ EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct times
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     set = sigmask_strip(set, &copy);
-    return REPEAT(real.sigtimedwait(set, info, timeout), timeout = repeat_left(timeout, end, &left));
+    return REPEAT(real.sigtimedwait(set, info, timeout),
+                  timeout = repeat_left(timeout, end, &left));
 }

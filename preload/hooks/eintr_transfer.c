@@ -26,8 +26,7 @@ static bool wait_ready(int fd, bool receives, uint64_t start)
     if (getsockopt(fd, SOL_SOCKET, receives ? SO_RCVTIMEO : SO_SNDTIMEO, &limit, &size) != 0 ||
         (limit.tv_sec == 0 && limit.tv_usec == 0))
         return true; /* none: the call waits for ever */
-    uint64_t end =
-        start + (uint64_t)limit.tv_sec * 1000000000u + (uint64_t)limit.tv_usec * 1000u;
+    uint64_t end = start + (uint64_t)limit.tv_sec * 1000000000u + (uint64_t)limit.tv_usec * 1000u;
     struct pollfd ready = {.fd = fd, .events = receives ? POLLIN : POLLOUT};
     int found = poll(&ready, 1, repeat_left_ms(0, end));
     if (found == 0)

@@ -7,9 +7,9 @@
  * Masks that pass by these functions (a raw system call, makecontext with a
  * mask of its own) are honoured; such a thread is reached again at its next call here.
  */
+#include "hooks/sigmask.h"
 #include "hooks/export.h"
 #include "hooks/repeat.h"
-#include "hooks/sigmask.h"
 #include "sample/handler.h"
 #include "sample/recorder.h"
 

@@ -70,7 +70,7 @@ enum config_follow {
       "One in so many contended unlocks is recorded; 0 records none")                              \
     X(LIBPROF_INTERVAL, interval_ns, SECONDS, 0, UINT64_C(31536000000000000), "0",                 \
       "a duration up to a year in ms, s, m or h (a bare number is s)",                             \
-      "Dump again and again after this time, while the program does something; 0: don't")                                            \
+      "Dump again and again after this time, while the program does something; 0: don't")          \
     X(LIBPROF_AT_EXIT, at_exit, NUMBER, 0, 1, "1", "0 or 1",                                       \
       "Dump when the program ends, execs or is ended by SIGTERM, SIGINT or SIGHUP")                \
     X(LIBPROF_MAX_MEMORY, max_memory, BYTES, UINT64_C(1) << 20, UINT64_C(1) << 46, "64m",          \

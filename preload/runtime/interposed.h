@@ -111,8 +111,7 @@
     X(int, __ppoll_chk,                                                                            \
       (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,    \
        size_t size))                                                                               \
-    X(int, select,                                                                                 \
-      (int count, fd_set *in, fd_set *out, fd_set *special, struct timeval *timeout))              \
+    X(int, select, (int count, fd_set *in, fd_set *out, fd_set *special, struct timeval *timeout)) \
     X(int, pselect,                                                                                \
       (int count, fd_set *in, fd_set *out, fd_set *special, const struct timespec *timeout,        \
        const sigset_t *mask))                                                                      \

@@ -86,8 +86,8 @@ int main(int argc, char **argv)
     extremes(&least, &most);
     double share = (double)three / (double)(three + one), ratio = (double)total / (double)used;
     printf("share %.4f, total/rusage %.4f, threads %.3f..%.3f s, complete %.4f, %lu created\n",
-           share, ratio, (double)least * 1e-9, (double)most * 1e-9,
-           probe_complete(LEDGER_KIND_CPU), probe_count(LEDGER_KIND_THREADCREATE, "main", false));
+           share, ratio, (double)least * 1e-9, (double)most * 1e-9, probe_complete(LEDGER_KIND_CPU),
+           probe_count(LEDGER_KIND_THREADCREATE, "main", false));
     fflush(stdout);
 
     /* 2 points at 10 s of 4 threads; shorter runs have fewer samples */

@@ -36,8 +36,7 @@ __attribute__((noipa)) void run_short(void)
     printf("seen/used %.3f\n", ratio);
     probe_check(ratio > 0.85 && ratio < 1.15, "%.3f", ratio);
     probe_check(probe_value(LEDGER_KIND_CPU, "short_life", false) > seen / 2, "not in short_life");
-    probe_check(probe_count(LEDGER_KIND_THREADCREATE, "run_short", false) == lives,
-                "creations");
+    probe_check(probe_count(LEDGER_KIND_THREADCREATE, "run_short", false) == lives, "creations");
 }
 
 static void *wait_and_burn(void *barrier)
@@ -171,7 +170,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } parts[] = {{"short", run_short}, {"low", run_low}, {"cancel", run_cancel}, {"many", run_many}};
+    } parts[] = {
+        {"short", run_short}, {"low", run_low}, {"cancel", run_cancel}, {"many", run_many}};
     /* Set here: the shell's ulimit would also count what else runs as this user. */
     if (argc > 1 && strcmp(argv[1], "low") == 0 && argc == 2) {
         struct rlimit limit = {8, 8};

@@ -40,8 +40,8 @@ static void expect_mask(const sigset_t *expected, const char *when)
     sigset_t now;
     pthread_sigmask(SIG_SETMASK, NULL, &now);
     for (int signo = 1; signo <= SIGRTMAX; signo++)
-        probe_check(sigismember(&now, signo) == sigismember(expected, signo), "signal %d %s",
-                    signo, when);
+        probe_check(sigismember(&now, signo) == sigismember(expected, signo), "signal %d %s", signo,
+                    when);
 }
 
 static void *masked(void *inherited)

@@ -33,10 +33,10 @@ uint64_t probe_rusage_ns(void);
 void probe_burn(uint64_t ns);
 
 /* Like assert, with what was found: printf arguments. Ends the test. */
-#define probe_check(condition, ...) \
-    do { \
-        if (!(condition)) \
-            probe_fail(__FILE__, __LINE__, #condition, __VA_ARGS__); \
+#define probe_check(condition, ...)                                                                \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            probe_fail(__FILE__, __LINE__, #condition, __VA_ARGS__);                               \
     } while (0)
 _Noreturn void probe_fail(const char *file, int line, const char *condition, const char *format,
                           ...) __attribute__((format(printf, 4, 5)));

@@ -78,7 +78,8 @@ static void forked_child(void)
         _exit(0);
     }
     expect_end(pid);
-    probe_check(probe_value(LEDGER_KIND_CPU, "burn_child", false) == 0, "the child's in the parent");
+    probe_check(probe_value(LEDGER_KIND_CPU, "burn_child", false) == 0,
+                "the child's in the parent");
 }
 
 int main(int argc, char **argv)

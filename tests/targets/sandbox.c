@@ -1,7 +1,8 @@
 /* Installs a seccomp filter that kills for every system call the program itself
  * doesn't make afterwards, then allocates, gets a signal and ends.
- * sandbox HOW END [grow]: in this process; grow: its heap comes to hundreds of MiB. sandbox fork: in a child that has done nothing
- * before (sshd's way). sandbox late: threads and children that begin under it. */
+ * sandbox HOW END [grow]: in this process; grow: its heap comes to hundreds of MiB. sandbox fork:
+ * in a child that has done nothing before (sshd's way). sandbox late: threads and children that
+ * begin under it. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -127,7 +127,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } parts[] = {{"threads", threads}, {"altstack", altstack}, {"ucontext", ucontext}, {"deep", deep}};
+    } parts[] = {
+        {"threads", threads}, {"altstack", altstack}, {"ucontext", ucontext}, {"deep", deep}};
     probe_watchdog(240);
     for (unsigned n = 0; n < sizeof parts / sizeof *parts; n++)
         if (argc > 1 && strcmp(argv[1], parts[n].name) == 0)

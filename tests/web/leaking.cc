@@ -9,7 +9,10 @@ static volatile double sink;
 
 struct Cache {
     std::map<int, std::string> entries;
-    void remember(int key) { entries[key] = std::string(20000, 'x'); }
+    void remember(int key)
+    {
+        entries[key] = std::string(20000, 'x');
+    }
 };
 
 __attribute__((noinline)) double burn(int n)

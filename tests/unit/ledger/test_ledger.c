@@ -238,14 +238,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
     const struct CMUnitTest tests[] = {
-        TEST(header_tells_the_process),
-        TEST(a_site_is_its_stack_and_key),
-        TEST(many_sites_are_all_found_again),
-        TEST(a_full_ledger_counts_what_it_loses),
-        TEST(counters_add_up_over_planes),
-        TEST(threads_have_names_and_ends),
-        TEST(threads_agree_on_sites),
-        TEST(a_hostile_ledger_is_harmless),
+        TEST(header_tells_the_process),       TEST(a_site_is_its_stack_and_key),
+        TEST(many_sites_are_all_found_again), TEST(a_full_ledger_counts_what_it_loses),
+        TEST(counters_add_up_over_planes),    TEST(threads_have_names_and_ends),
+        TEST(threads_agree_on_sites),         TEST(a_hostile_ledger_is_harmless),
         TEST(a_truncated_ledger_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
