@@ -26,7 +26,7 @@ static struct bare dumper;           /* owner: who moved state from IDLE to RUNN
 static enum dump_reason next_reason; /* the same */
 static atomic_bool dump_again;       /* what was asked for meanwhile is a dump */
 static atomic_bool last_succeeded;
-static void (*thread_walk)(void); /* immutable after the constructor */
+void (*dump_thread_walk)(void);
 static atomic_bool forbidden;
 
 static uint64_t state_of(uint32_t pid, enum phase phase)
@@ -54,11 +54,6 @@ bool dump_owns_ledger(void)
 bool dump_is_own_thread(uint32_t tid)
 {
     return tid && tid == atomic_load(&dumper.tid);
-}
-
-void dump_set_thread_walk(void (*walk)(void))
-{
-    thread_walk = walk;
 }
 
 /* Which profiles this dump writes: on request every one that is switched on, so
@@ -134,15 +129,15 @@ static bool write_all(enum dump_reason reason)
     chosen = choose(reason, &view);
     if (!chosen)
         return true;
-    if (report_dump(&request, reason, chosen, thread_walk))
+    if (report_dump(&request, reason, chosen, dump_thread_walk))
         return true;
     error = directory_open(&directory, config.dir, &view, &ledger->sequence);
     if (error < 0) {
         complain(directory.path, "", NULL, error);
         return false;
     }
-    if (thread_walk && chosen & 1u << DUMP_THREADS)
-        thread_walk();
+    if (dump_thread_walk && chosen & 1u << DUMP_THREADS)
+        dump_thread_walk();
     request.comment_count = 1 + memory_read(&memory, comments + 1);
     request.now_ns = sys_clock_ns(CLOCK_REALTIME);
     for (int profile = 0; profile < DUMP_PROFILES; profile++) {
@@ -167,8 +162,8 @@ static void answer_command(void)
 
     if (command == atomic_load(&ledger->command_done))
         return;
-    if (thread_walk)
-        thread_walk();
+    if (dump_thread_walk)
+        dump_thread_walk();
     atomic_store(&ledger->command_done, command);
     /* not FUTEX_PRIVATE: who waits is another process */
     sys_call3(SYS_futex, &ledger->command_done, FUTEX_WAKE, INT32_MAX);

@@ -53,7 +53,7 @@ bool dump_owns_ledger(void);
 bool dump_is_own_thread(uint32_t tid);
 
 /* What is to be done on the bare thread before the threads profile is encoded:
- * have every thread write its stack. Constructor only; NULL = nothing. */
-void dump_set_thread_walk(void (*walk)(void));
+ * have every thread write its stack. Set by the constructor only; NULL = nothing. */
+extern void (*dump_thread_walk)(void);
 
 #endif

@@ -22,7 +22,7 @@ __attribute__((constructor)) static void libprof_init(void)
     if (config.interval_ns)
         recorder_set_tick(dump_tick);
     walk_set_own(dump_is_own_thread);
-    dump_set_thread_walk(walk_collect);
+    dump_thread_walk = walk_collect;
     /* A collector wants to know of a process that hasn't done anything yet. */
     if (config.socket[0])
         recorder_ledger();

@@ -217,8 +217,8 @@ void signal_start(void)
     if (config.signal)
         signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED);
     for (unsigned i = 0; config.at_exit && i < sizeof fatal / sizeof fatal[0]; i++)
-        if (getpid() !=
-            1) /* to a namespace's first process they aren't fatal (pid_namespaces(7)) */
+        /* to a namespace's first process they aren't fatal (pid_namespaces(7)) */
+        if (sys_getpid() != 1)
             signals_own(fatal[i], on_fatal_signal, SA_RESTART | SA_ONSTACK | SA_NODEFER,
                         SIGNALS_FATAL);
 }

@@ -1,8 +1,9 @@
 #include "runtime/boot.h"
+#include "runtime/late.h"
 
 #include <stdatomic.h>
 
-_Alignas(BOOT_PAGE) unsigned char boot_memory[BOOT_PAGES * BOOT_PAGE];
+LATE_TABLE unsigned char boot_memory[BOOT_PAGES * BOOT_PAGE];
 static size_t boot_sizes[BOOT_PAGES]; /* of the block that starts in the page */
 static _Atomic(size_t) pages_used;
 

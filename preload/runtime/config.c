@@ -118,7 +118,7 @@ int config_signal_number(const char *name)
                        (number < 32 || number >= (uint64_t)SIGRTMIN)
                    ? (int)number
                    : -1;
-    length = strcspn(name, "+-");
+    length = text_until(name, "+-");
     if (length >= sizeof base)
         return -1;
     memcpy(base, name, length);
@@ -146,7 +146,7 @@ int config_signal_number(const char *name)
 static int word_index(const char *list, const char *word, size_t length)
 {
     for (int index = 0;; index++) {
-        size_t end = strcspn(list, ",");
+        size_t end = text_until(list, ",");
         if (end == length && memcmp(list, word, length) == 0)
             return index;
         if (!list[end])
@@ -163,7 +163,7 @@ static bool parse_words(const struct entry *entry, const char *value, uint64_t *
     if (same_word(value, "all"))
         value = entry->accepted;
     for (;;) {
-        size_t length = strcspn(value, ",");
+        size_t length = text_until(value, ",");
         int index = word_index(entry->accepted, value, length);
         if (index < 0)
             return false;
@@ -258,7 +258,8 @@ static void complain_unknown(config_complain complain, const char *assignment)
         return;
     text_init(&text, line, sizeof line);
     text_bytes(&text, assignment,
-               strnlen(assignment, 80) < strcspn(assignment, "=") ? 80 : strcspn(assignment, "="));
+               strnlen(assignment, 80) < text_until(assignment, "=") ? 80
+                                                                     : text_until(assignment, "="));
     text_string(&text, " is not a variable of libprof (prof env lists them)");
     complain(line);
 }
@@ -303,7 +304,7 @@ static bool name_selected(const char *list, const char *path)
     slash = strrchr(path, '/');
     name = slash ? slash + 1 : path;
     for (;;) {
-        size_t length = strcspn(list, ",");
+        size_t length = text_until(list, ",");
         if (config_glob(list, length, name))
             return true;
         if (!list[length])

@@ -89,10 +89,7 @@ enum config_follow {
       "For tests: makes sampling repeatable; 0: seeded at random")
 
 struct config {
-    bool selected;                  /* false: this process is left alone entirely */
-    char dir[CONFIG_PATH_MAX];      /* absolute; % patterns not yet filled in */
-    char socket[CONFIG_SOCKET_MAX]; /* "" = none */
-    char only[1024];
+    bool selected;           /* false: this process is left alone entirely */
     uint64_t profiles;       /* mask of 1 << enum config_profile */
     uint64_t heap_rate;      /* bytes; 0 also when heap is not among the profiles */
     uint64_t depth;          /* frames */
@@ -109,6 +106,10 @@ struct config {
     uint64_t unwinder; /* enum unwind_engine */
     uint64_t log;      /* enum log_level */
     uint64_t seed;
+    /* last and longest last: only their beginnings are touched in most processes */
+    char socket[CONFIG_SOCKET_MAX]; /* "" = none */
+    char only[1024];
+    char dir[CONFIG_PATH_MAX]; /* absolute; % patterns not yet filled in */
 };
 
 extern struct config config;

@@ -30,7 +30,7 @@ bool follow_strip_preload(const char *assignment, char *out)
     }
     while (*at) {
         /* spaces and colons separate: ld.so(8) */
-        size_t length = strcspn(at, " :");
+        size_t length = text_until(at, " :");
         if (is_library(at, length)) {
             found = true;
         } else if (out && length) {

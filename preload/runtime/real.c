@@ -1,6 +1,8 @@
 #include "runtime/real.h"
 #include "runtime/object.h"
 
+#include <string.h>
+
 /*
  * The hooks of the unlocks look at one word and call the real function, with no
  * test whether it is known yet: until then, it is one of these.
@@ -17,50 +19,52 @@ EARLY(pthread_spin_unlock, pthread_spinlock_t *lock)
 EARLY(mtx_unlock, mtx_t *lock)
 #undef EARLY
 
-#define UNRESOLVED                                                                                 \
-    {                                                                                              \
-        .pthread_mutex_unlock = early_pthread_mutex_unlock,                                        \
-        .pthread_rwlock_unlock = early_pthread_rwlock_unlock,                                      \
-        .pthread_spin_unlock = early_pthread_spin_unlock, .mtx_unlock = early_mtx_unlock,          \
-    }
-
-static const struct real unresolved = UNRESOLVED;
-struct real real = UNRESOLVED;
-
-static const struct {
-    const char *name;
-    void **pointer;
-    void *const *unresolved; /* what it is until then */
-} wanted[] = {
-#define REAL_WANTED(type, name, parameters)                                                        \
-    {#name, (void **)&real.name, (void *const *)&unresolved.name},
-    INTERPOSED(REAL_WANTED) INTERPOSED_COND(REAL_WANTED) REAL_ONLY(REAL_WANTED)
-#undef REAL_WANTED
+struct real real = {
+    .pthread_mutex_unlock = early_pthread_mutex_unlock,
+    .pthread_rwlock_unlock = early_pthread_rwlock_unlock,
+    .pthread_spin_unlock = early_pthread_spin_unlock,
+    .mtx_unlock = early_mtx_unlock,
 };
 
-/* The objects in load order; ours ends the part that is searched before us. */
+/* The names in the order of `real`'s pointers, each with its NUL: no table of addresses,
+ * which the loader would have to relocate in each process. */
+static const char names[] =
+#define REAL_NAME(type, name, parameters) #name "\0"
+    INTERPOSED(REAL_NAME) INTERPOSED_COND(REAL_NAME) REAL_ONLY(REAL_NAME);
+#undef REAL_NAME
+
+#define FUNCTIONS (sizeof real / sizeof(void *))
+
+struct resolution {
+    bool behind; /* ours has been seen: it ends the part that is searched before us */
+    bool found[FUNCTIONS];
+};
+
+/* The objects in load order. */
 static int resolve_from(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    bool *behind = arg;
+    struct resolution *resolution = arg;
+    void **pointers = (void **)&real;
     struct object object;
     if (object_contains(info, &real)) {
-        *behind = true;
+        resolution->behind = true;
         return 0;
     }
-    if (!*behind || !object_read(&object, info))
+    if (!resolution->behind || !object_read(&object, info))
         return 0;
-    for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++) {
-        if (*wanted[n].pointer != *wanted[n].unresolved)
-            continue;
-        void *function = object_define(&object, wanted[n].name);
-        if (function)
-            *wanted[n].pointer = function;
+    const char *name = names;
+    for (size_t n = 0; n < FUNCTIONS; n++, name += strlen(name) + 1) {
+        void *function = resolution->found[n] ? NULL : object_define(&object, name);
+        if (function) {
+            pointers[n] = function;
+            resolution->found[n] = true;
+        }
     }
     return 0;
 }
 
 void real_resolve(void)
 {
-    bool behind = false;
-    dl_iterate_phdr(resolve_from, &behind);
+    struct resolution resolution = {0};
+    dl_iterate_phdr(resolve_from, &resolution);
 }

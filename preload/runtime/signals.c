@@ -18,10 +18,20 @@ struct entry {
     atomic_bool interrupts;     /* siginterrupt(3) said so */
 };
 
-static struct entry entries[_NSIG];
-static _Atomic(uint64_t) owned; /* bit signo - 1 */
+/* Few signals are ours: their entries lie together in one page of memory. The first stays
+ * as it is, for all that aren't. */
+#define ENTRIES_MAX 9
+static struct entry entries[ENTRIES_MAX];
+static unsigned entry_count = 1;
+static uint8_t entry_indices[_NSIG]; /* by signal; written before its bit in `owned` */
+static _Atomic(uint64_t) owned;      /* bit signo - 1 */
 static atomic_bool is_sealed;
 static _Atomic(uint32_t) lock_pid; /* pid of the process that holds the lock; 0 = free */
+
+static struct entry *entry_of(int signo)
+{
+    return &entries[entry_indices[signo]];
+}
 
 uint64_t signals_block_all(void)
 {
@@ -140,7 +150,7 @@ static void forward(int signo, struct entry *entry, siginfo_t *info, void *conte
 
 static void dispatch(int signo, siginfo_t *info, void *context)
 {
-    struct entry *entry = &entries[signo];
+    struct entry *entry = entry_of(signo);
     int saved = errno;
 
     bool programs = entry->mode == SIGNALS_FATAL && signals_program_handles(signo);
@@ -168,21 +178,27 @@ bool signals_own(int signo, signals_handler handler, int flags, enum signals_mod
         return false;
     if (mode == SIGNALS_FATAL && now.sa_handler != SIG_DFL)
         return false;
-    entry = &entries[signo];
+    if (entry_count == ENTRIES_MAX)
+        return false;
+    entry = &entries[entry_count];
     entry->handler = handler;
     entry->flags = flags;
     entry->mode = mode;
     entry->program = now;
     kernel_action(entry, &now, &action);
-    if (__sigaction(signo, &action, NULL) < 0)
+    entry_indices[signo] = (uint8_t)entry_count; /* the signal may come at once */
+    if (__sigaction(signo, &action, NULL) < 0) {
+        entry_indices[signo] = 0;
         return false;
+    }
+    entry_count++;
     atomic_fetch_or(&owned, UINT64_C(1) << (signo - 1));
     return true;
 }
 
 int signals_action(int signo, const struct sigaction *action, struct sigaction *old)
 {
-    struct entry *entry = &entries[signo];
+    struct entry *entry = entry_of(signo);
     struct sigaction before, kernel, wanted;
     uint64_t mask = 0;
     bool locked;
@@ -218,7 +234,7 @@ int signals_apply_only(int signo, const struct sigaction *action, struct sigacti
     if (action)
         wanted = *action;
     if (old)
-        view_read(&entries[signo], old);
+        view_read(entry_of(signo), old);
     return action ? __sigaction(signo, &wanted, NULL) : 0;
 }
 
@@ -226,7 +242,7 @@ bool signals_program_handles(int signo)
 {
     struct sigaction view;
 
-    view_read(&entries[signo], &view);
+    view_read(entry_of(signo), &view);
     return is_handler(&view);
 }
 
@@ -234,8 +250,8 @@ int signals_interrupt(int signo, bool interrupt)
 {
     struct sigaction view;
 
-    atomic_store(&entries[signo].interrupts, interrupt);
-    view_read(&entries[signo], &view);
+    atomic_store(&entry_of(signo)->interrupts, interrupt);
+    view_read(entry_of(signo), &view);
     if (interrupt)
         view.sa_flags &= ~SA_RESTART;
     else
@@ -245,7 +261,7 @@ int signals_interrupt(int signo, bool interrupt)
 
 bool signals_interrupts(int signo)
 {
-    return atomic_load(&entries[signo].interrupts);
+    return atomic_load(&entry_of(signo)->interrupts);
 }
 
 void signals_die(int signo)
@@ -256,8 +272,8 @@ void signals_die(int signo)
     __sigaction(signo, &standard, NULL);
     sys_call3(SYS_tgkill, sys_getpid(), sys_gettid(), signo);
     sys_call4(SYS_rt_sigprocmask, SIG_UNBLOCK, &bit, NULL, sizeof bit);
-    view_read(&entries[signo], &view);
-    kernel_action(&entries[signo], &view, &action);
+    view_read(entry_of(signo), &view);
+    kernel_action(entry_of(signo), &view, &action);
     __sigaction(signo, &action, NULL);
 }
 
@@ -268,12 +284,12 @@ static void ignored_in_kernel(bool ignore)
     struct sigaction ignored = {.sa_handler = SIG_IGN}, action, view;
 
     for (int signo = 1; signo < _NSIG; signo++) {
-        if (!signals_owned(signo) || entries[signo].mode != SIGNALS_CHAINED)
+        if (!signals_owned(signo) || entry_of(signo)->mode != SIGNALS_CHAINED)
             continue;
-        view_read(&entries[signo], &view);
+        view_read(entry_of(signo), &view);
         if (view.sa_handler != SIG_IGN)
             continue;
-        kernel_action(&entries[signo], &view, &action);
+        kernel_action(entry_of(signo), &view, &action);
         __sigaction(signo, ignore ? &ignored : &action, NULL);
     }
 }
@@ -294,10 +310,10 @@ void signals_seal(bool sealed)
 
     atomic_store(&is_sealed, sealed);
     for (int signo = 1; signo < _NSIG; signo++) {
-        if (!signals_owned(signo) || entries[signo].mode != SIGNALS_FATAL)
+        if (!signals_owned(signo) || entry_of(signo)->mode != SIGNALS_FATAL)
             continue;
-        view_read(&entries[signo], &view);
-        kernel_action(&entries[signo], &view, &action);
+        view_read(entry_of(signo), &view);
+        kernel_action(entry_of(signo), &view, &action);
         __sigaction(signo, &action, NULL);
     }
 }

@@ -131,3 +131,13 @@ void text_format(struct text *text, const char *format, ...)
     text_format_list(text, format, args);
     va_end(args);
 }
+
+size_t text_until(const char *string, const char *stops)
+{
+    size_t length = 0;
+    for (; string[length]; length++)
+        for (const char *stop = stops; *stop; stop++)
+            if (string[length] == *stop)
+                return length;
+    return length;
+}

@@ -34,6 +34,10 @@ void text_number(struct text *text, uint64_t number, unsigned base, unsigned min
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_format_list(struct text *text, const char *format, va_list args);
 
+/* Bytes before the first of `stops` or the end: strcspn(3) without the tables and vector
+ * registers of libc's, which a process that is being started would meet for the first time. */
+size_t text_until(const char *string, const char *stops);
+
 /* Lower-case hexadecimal. */
 void text_hex(struct text *text, const uint8_t *bytes, size_t length);
 

@@ -2,6 +2,7 @@
 #include "ledger/reader.h"
 #include "runtime/boot.h"
 #include "runtime/config.h"
+#include "runtime/late.h"
 #include "runtime/real.h"
 #include "sample/live.h"
 #include "sample/recorder.h"
@@ -25,7 +26,7 @@ uintptr_t heap_free_mask; /* 0 until started: every free comes by */
 #define ONES_512 ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64
 static const uint8_t all_pages[HEAP_PAGES] = {ONES_512, ONES_512, ONES_512, ONES_512,
                                               ONES_512, ONES_512, ONES_512, ONES_512};
-static _Atomic(uint8_t) followed_pages[HEAP_PAGES];
+static LATE_TABLE _Atomic(uint8_t) followed_pages[HEAP_PAGES];
 const uint8_t *heap_pages = all_pages;
 static bool exact;
 /* Live sampled blocks that lie where the mask doesn't look. */

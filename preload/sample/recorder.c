@@ -2,6 +2,7 @@
 #include "runtime/config.h"
 #include "runtime/handover.h"
 #include "runtime/log.h"
+#include "runtime/program.h"
 #include "runtime/real.h"
 #include "runtime/sys.h"
 #include "sample/contention.h"
@@ -63,35 +64,14 @@ void recorder_after_fork(void)
     live_forget();
 }
 
-/* The program's path; "" when /proc isn't there and the kernel didn't say. */
-static const char *program_path(void)
-{
-    static char path[CONFIG_PATH_MAX];
-    long length = sys_call4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
-    if (length > 0) {
-        path[length] = '\0';
-        return path;
-    }
-    const char *name = (const char *)getauxval(AT_EXECFN);
-    return name ? name : "";
-}
-
-/* As it was started: a program of many names (busybox, redis) goes by the one
- * that was asked for. NULL when the kernel didn't say. */
-static const char *program_name(void)
-{
-    const char *path = (const char *)getauxval(AT_EXECFN),
-               *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
-}
-
 static unsigned processors(void)
 {
     uint64_t mask[16] = {0}; /* sched_setaffinity(2): 1024 processors */
     unsigned count = 0;
     sys_call3(SYS_sched_getaffinity, 0, sizeof mask, mask);
     for (unsigned n = 0; n < sizeof mask / sizeof *mask; n++)
-        count += (unsigned)__builtin_popcountll(mask[n]);
+        for (uint64_t bits = mask[n]; bits; bits &= bits - 1)
+            count++;
     return count ? count : 1;
 }
 
@@ -113,7 +93,7 @@ static bool configure(void)
         config_init(environ, program_path(), (const char *)getauxval(AT_EXECFN), complain);
     if (config.selected) {
         log_init((enum log_level)config.log);
-        unwind_init((enum unwind_engine)config.unwinder);
+        unwind_init((enum unwind_engine)config.unwinder, program_path());
         /* Exact mode is for measuring and gets every plane. Otherwise events are
          * rare, and planes cost memory: one for each processor and a shared one. */
         unsigned wanted = processors() + 1;

@@ -1,4 +1,5 @@
 #include "sample/waiters.h"
+#include "runtime/late.h"
 
 #include <stddef.h>
 
@@ -23,8 +24,8 @@ struct waiters_slot {
 #define BUCKETS 128
 #define BUCKET_SLOTS 8
 
-_Atomic(uint32_t) waiters_filter[WAITERS_FILTER];
-static struct waiters_slot slots[BUCKETS][BUCKET_SLOTS];
+LATE_TABLE _Atomic(uint32_t) waiters_filter[WAITERS_FILTER];
+static LATE_TABLE struct waiters_slot slots[BUCKETS][BUCKET_SLOTS];
 
 static struct waiters_slot *bucket_of(const void *lock)
 {

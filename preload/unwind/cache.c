@@ -1,6 +1,7 @@
 #include "unwind/cache.h"
+#include "runtime/late.h"
 
-struct cache_way cache_ways[CACHE_WAYS];
+LATE_TABLE struct cache_way cache_ways[CACHE_WAYS];
 
 static void write_entry(struct cache_way *way, unsigned set, uintptr_t pc, uint64_t rule)
 {

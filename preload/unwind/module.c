@@ -1,5 +1,6 @@
 #include "unwind/module.h"
 
+#include "runtime/late.h"
 #include "runtime/sys.h"
 #include "unwind/module_table.h"
 
@@ -12,18 +13,18 @@
 /* Entries and paths: 4096 modules of 250 bytes and a path each. In .bss, so
  * private, zeroed, copied by fork, and there before any constructor has run. */
 #define ARENA_SIZE (2u << 20)
-static char arena[ARENA_SIZE] __attribute__((aligned(16)));
+static LATE_TABLE char arena[ARENA_SIZE];
 static _Atomic(size_t) arena_used;
 
 /* Append-only. A slot goes from NULL to a finished entry by one compare and
  * swap; `count` follows. Whoever finds a slot taken and count behind moves
  * count on, so nobody waits for anybody, be it a thread that was interrupted,
  * or one that fork left behind. */
-static _Atomic(struct module_entry *) entries[MODULE_MAX];
+static LATE_TABLE _Atomic(struct module_entry *) entries[MODULE_MAX];
 static _Atomic(unsigned) count = 1;
 static _Atomic(unsigned) generation;
 
-_Atomic(uint8_t) module_states[MODULE_MAX];
+LATE_TABLE _Atomic(uint8_t) module_states[MODULE_MAX];
 _Atomic(unsigned) module_unloading;
 
 /* Threads that read tables of modules that dlclose might take. */
@@ -32,10 +33,9 @@ static _Atomic(unsigned) readers;
 static void (*_Atomic sink)(unsigned, const struct module *);
 static _Atomic(unsigned) sink_number;
 
-/* The objects loaded at the start. Programs with more treat the rest as if they
- * could be unloaded, which costs them a look-up. */
-#define INITIAL_MAX 1024
-static const void *initial_maps[INITIAL_MAX];
+/* The objects loaded at the start, which are never unloaded: the first so many of the
+ * loader's list. Where we have no list (glibc < 2.35) the program alone is known. */
+static const void *initial_first;
 static unsigned initial_count;
 
 static uintptr_t vdso_start, vdso_limit;
@@ -202,8 +202,11 @@ static void mark_gone(unsigned index, struct module_entry *entry)
 
 static bool is_initial(const void *link_map)
 {
-    for (unsigned i = 0; i < initial_count; i++)
-        if (initial_maps[i] == link_map)
+    const struct link_map *map = initial_first;
+    if (!_dl_find_object)
+        return link_map == initial_first;
+    for (unsigned i = 0; map && i < initial_count; i++, map = map->l_next)
+        if (map == link_map)
             return true;
     return false;
 }
@@ -338,8 +341,8 @@ static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
         .program_header_count = info->dlpi_phnum,
         .is_program = is_program(refresh->first, info->dlpi_name),
     };
-    if (refresh->first && initial_count == 0)
-        initial_maps[initial_count++] = object.link_map;
+    if (refresh->first && !initial_first)
+        initial_first = object.link_map;
     refresh->first = false;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
@@ -359,7 +362,7 @@ static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
 
 void module_refresh(void)
 {
-    static struct refresh refresh; /* dl_iterate_phdr's lock protects it */
+    static LATE_TABLE struct refresh refresh; /* dl_iterate_phdr's lock protects it */
     if (_dl_find_object)
         return;
     memset(&refresh, 0, sizeof refresh);
@@ -378,14 +381,14 @@ static void remember_initial(void)
     struct link_map *map = found.dlfo_link_map;
     while (map->l_prev)
         map = map->l_prev;
-    for (; map && initial_count < INITIAL_MAX; map = map->l_next)
-        initial_maps[initial_count++] = map;
+    initial_first = map;
+    for (; map; map = map->l_next)
+        initial_count++;
 }
 
 void module_init(void)
 {
-    module_path_init();
-    if (initial_count == 0)
+    if (!initial_first)
         remember_initial();
     const ElfW(Ehdr) *vdso = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);
     if (vdso) {

@@ -15,8 +15,7 @@
 #define HEADERS_MAX 256 /* program headers looked at; linkers make 7 to 15 */
 #define NOTES_MAX 64    /* notes looked at in a segment; linkers make one or two */
 
-static char main_path[MODULE_PATH_MAX];
-static size_t main_path_length;
+static const char *main_path = "";
 
 bool module_copy(void *to, uintptr_t from, size_t size)
 {
@@ -212,37 +211,16 @@ size_t module_path(const struct object *object, bool is_main, char path[MODULE_P
         memcpy(path, object->name, strlen(object->name) + 1);
         return strlen(object->name);
     }
-    if (is_main && main_path_length > 0) {
-        memcpy(path, main_path, main_path_length + 1);
-        return main_path_length;
+    if (is_main && main_path[0]) {
+        size_t length = strnlen(main_path, MODULE_PATH_MAX - 1);
+        memcpy(path, main_path, length);
+        path[length] = '\0';
+        return length;
     }
     return copy_absolute((uintptr_t)object->name, path);
 }
 
-/* What the program was started as, when /proc can't tell or tells the loader's
- * name (ld.so PROGRAM: then the kernel gave the program no interpreter). */
-static void main_path_from_arguments(void)
+void module_set_main_path(const char *path)
 {
-    const char *name = (const char *)getauxval(AT_EXECFN);
-    if (getauxval(AT_BASE) == 0 && program_invocation_name && program_invocation_name[0] != '\0')
-        name = program_invocation_name;
-    main_path_length = copy_absolute((uintptr_t)name, main_path);
-}
-
-void module_path_init(void)
-{
-    static const char deleted[] = " (deleted)";
-    const size_t suffix = sizeof deleted - 1;
-    long size = getauxval(AT_BASE) == 0 ? -ENOENT
-                                        : sys_call4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe",
-                                                    main_path, sizeof main_path - 1);
-    if (size <= 0 || main_path[0] != '/') {
-        main_path_from_arguments();
-        return;
-    }
-    main_path_length = (size_t)size;
-    if (main_path_length > suffix &&
-        memcmp(main_path + main_path_length - suffix, deleted, suffix) == 0)
-        main_path_length -= suffix;
-    main_path[main_path_length] = '\0';
+    main_path = path ? path : "";
 }

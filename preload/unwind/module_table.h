@@ -86,7 +86,7 @@ size_t module_path(const struct object *object, bool is_main, char path[MODULE_P
 /* Copies size bytes of memory that may be going away; false if it can't be read. AS-safe. */
 bool module_copy(void *to, uintptr_t from, size_t size);
 
-/* Constructor: reads the program's own path while the system still lets us. */
-void module_path_init(void);
+/* Constructor: the program's own path, borrowed; NULL or "": by the loader's name for it. */
+void module_set_main_path(const char *path);
 
 #endif

@@ -41,9 +41,10 @@ enum unwind_end {
 /*
  * Chooses the engine. Constructor only. Falls back (cfi -> fp where the
  * architecture has no cfi engine; libunwind -> cfi where it can't be loaded)
- * and returns the engine in force.
+ * and returns the engine in force. program: the path that the main program's
+ * module is to have, borrowed; NULL: none is known.
  */
-enum unwind_engine unwind_init(enum unwind_engine wanted);
+enum unwind_engine unwind_init(enum unwind_engine wanted, const char *program);
 
 /*
  * Set it once a seccomp filter may be in force: no system call is made from
