@@ -15,6 +15,7 @@
 #define LIBPROF_UNWIND_CACHE_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* 65536 rules: gcc's cc1 -O2 sees 30,000 PCs in a second's samples and malloc
@@ -23,13 +24,18 @@
 #define CACHE_SETS (1u << CACHE_SETS_LOG2)
 #define CACHE_WAYS 2
 
-/* Rules and tags apart: a rule's place is then one scaled index away. */
-struct cache_way {
-    _Atomic(uint64_t) rule[CACHE_SETS];
-    _Atomic(uint64_t) tag[CACHE_SETS]; /* pc ^ cache_mix(rule) */
+struct cache_entry {
+    _Atomic(uint64_t) rule;
+    _Atomic(uint64_t) tag; /* pc ^ cache_mix(rule) */
 };
 
-extern struct cache_way cache_ways[CACHE_WAYS];
+/* All that a PC may need lies in one cache line. */
+struct cache_set {
+    struct cache_entry way[CACHE_WAYS];
+};
+_Static_assert(sizeof(struct cache_set) == 32, "cache_set_at scales by it");
+
+extern struct cache_set cache_sets[CACHE_SETS];
 
 /* So that two torn rules don't cancel out where their PCs differ. */
 static inline uint64_t cache_mix(uint64_t rule)
@@ -37,25 +43,31 @@ static inline uint64_t cache_mix(uint64_t rule)
     return rule * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+/* How many PCs share a set before another does: calls are longer than this. */
+#define CACHE_GRAIN 4
+
 /* The low bits alone: they tell the PCs of a function apart, and more shifting
- * would lengthen the one chain of dependent instructions that a walk is. The
- * second way is for libraries whose code lies at the same page offset. The
- * return address indexes, not the PC, for it is what a walk holds. */
-static inline unsigned cache_set_of(uintptr_t pc)
+ * would lengthen the one chain of dependent instructions that a walk is (here it is one
+ * shift and one mask, for the grain is an eighth of the set's size). The second way is for
+ * libraries whose code lies at the same page offset. The return address indexes, not the
+ * PC, for it is what a walk holds. */
+__attribute__((always_inline)) static inline struct cache_set *cache_set_of(uintptr_t pc)
 {
-    return (unsigned)(pc + 1) & (CACHE_SETS - 1);
+    size_t offset = (pc + 1) * (sizeof(struct cache_set) / CACHE_GRAIN) &
+                    (CACHE_SETS - 1) * sizeof(struct cache_set);
+    return (struct cache_set *)(void *)((char *)cache_sets + offset);
 }
 
 /* The rule of a PC, or 0. */
 __attribute__((always_inline)) static inline uint64_t cache_find(uintptr_t pc)
 {
-    unsigned set = cache_set_of(pc);
-    uint64_t rule = atomic_load_explicit(&cache_ways[0].rule[set], memory_order_relaxed);
-    uint64_t tag = atomic_load_explicit(&cache_ways[0].tag[set], memory_order_relaxed);
+    struct cache_set *set = cache_set_of(pc);
+    uint64_t rule = atomic_load_explicit(&set->way[0].rule, memory_order_relaxed);
+    uint64_t tag = atomic_load_explicit(&set->way[0].tag, memory_order_relaxed);
     if (__builtin_expect((tag ^ cache_mix(rule)) == pc, 1))
         return rule;
-    rule = atomic_load_explicit(&cache_ways[1].rule[set], memory_order_relaxed);
-    tag = atomic_load_explicit(&cache_ways[1].tag[set], memory_order_relaxed);
+    rule = atomic_load_explicit(&set->way[1].rule, memory_order_relaxed);
+    tag = atomic_load_explicit(&set->way[1].tag, memory_order_relaxed);
     return (tag ^ cache_mix(rule)) == pc ? rule : 0;
 }
 

@@ -55,7 +55,7 @@ __attribute__((noinline)) static void run_cold(void)
 {
     enum unwind_end end;
     for (unsigned i = 0; i < count; i++)
-        cache_ways[0].tag[cache_set_of(UNWIND_ADDRESS(frames[i]))] = 0;
+        cache_set_of(UNWIND_ADDRESS(frames[i]))->way[0].tag = 0;
     count = unwind_context(&context, &stack, frames, UNWIND_MAX_DEPTH, &end);
 }
 

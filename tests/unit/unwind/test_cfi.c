@@ -276,7 +276,8 @@ static void test_expressions(void **state)
 
 static void test_cache(void **state)
 {
-    uintptr_t a = 0x7f0000001234, b = a + CACHE_SETS, c = b + CACHE_SETS;
+    uintptr_t a = 0x7f0000001234, b = a + CACHE_SETS * CACHE_GRAIN,
+              c = b + CACHE_SETS * CACHE_GRAIN;
     assert_int_equal(cache_find(a), 0);
     cache_enter(a, 0xaaaa0), cache_enter(b, 0xbbbb0);
     assert_int_equal(cache_find(a), 0xaaaa0);
@@ -289,7 +290,7 @@ static void test_cache(void **state)
     assert_int_equal(cache_find(c), 0xdddd0);
     assert_int_equal(cache_find(b), 0xbbbb0);
     /* A torn entry: one writer's rule, another's tag. */
-    cache_ways[0].rule[cache_set_of(c)] = 0xeeee0;
+    cache_set_of(c)->way[0].rule = 0xeeee0;
     assert_int_equal(cache_find(c), 0);
 }
 

@@ -309,7 +309,7 @@ static void test_loader_lock_is_taken(void **state)
         sem_init(&lock_taken, 0, 0), sem_init(&lock_release, 0, 0);
         pthread_create(&thread, NULL, hold_in_thread, NULL);
         sem_wait(&lock_taken);
-        memset(cache_ways, 0, sizeof cache_ways);
+        memset(cache_sets, 0, sizeof cache_sets);
         alarm(10);
         call(walk, &stack);
         sem_post(&lock_release);

@@ -339,7 +339,7 @@ static void on_budget_signal(int number)
     volatile size_t untouched = 0;
     (void)number;
     getcontext(&budget_subject); /* the trampoline and realigned frames lie above */
-    memset(cache_ways, 0, sizeof cache_ways);
+    memset(cache_sets, 0, sizeof cache_sets);
     memset(room, 0xa5, sizeof room);
     getcontext(&budget_context);
     budget_context.uc_stack.ss_sp = room;
@@ -386,10 +386,10 @@ static void test_frame_pointers(void **state)
     uint64_t by_tables[64], by_pointers[64];
     enum unwind_end end;
     assert_int_equal(unwind_init(UNWIND_FP, NULL), UNWIND_FP);
-    memset(cache_ways, 0, sizeof cache_ways);
+    memset(cache_sets, 0, sizeof cache_sets);
     unsigned count = framed(20, by_pointers, &end);
     assert_int_equal(unwind_init(UNWIND_CFI, NULL), UNWIND_CFI);
-    memset(cache_ways, 0, sizeof cache_ways); /* an engine is chosen once in a process's life */
+    memset(cache_sets, 0, sizeof cache_sets); /* an engine is chosen once in a process's life */
     unsigned expected = framed(20, by_tables, &end);
     assert_int_equal(end, UNWIND_COMPLETE);
     assert_true(count >= 20 && expected > 20);
