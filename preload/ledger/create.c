@@ -4,6 +4,7 @@
 #include "ledger/index.h"
 #include "ledger/ledger.h"
 #include "ledger/memory.h"
+#include "ledger/recent.h"
 #include "runtime/sys.h"
 
 #include <string.h>
@@ -160,6 +161,8 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
     for (unsigned n = 0; n < LEDGER_SECTIONS; n++)
         header->sections[n] = sections[n];
     fill_header(header, settings, planes, size);
+    if (settings->heap_rate == 1)
+        recent_forget();
     header->max_memory = max_memory;
     ledger = header;
     header->exe = enter_string(settings->exe);

@@ -2,6 +2,7 @@
 #include "ledger/hash.h"
 #include "ledger/index.h"
 #include "ledger/memory.h"
+#include "ledger/recent.h"
 #include "runtime/sys.h"
 
 #include <string.h>
@@ -88,15 +89,14 @@ static uint32_t site_append(const struct site_key *key, uint32_t stack)
     return number;
 }
 
-uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames, unsigned depth,
-                     enum unwind_end end)
+/* In the index, or appended and entered there; 0: the ledger is full. */
+static uint32_t site_enter(const struct site_key *wanted, const uint64_t *frames, unsigned depth,
+                           enum unwind_end end, uint64_t stack_hash)
 {
-    uint64_t stack_hash = hash_frames(frames, depth);
-    struct site_key wanted = {hash_site(stack_hash, kind, key), key, kind};
     uint32_t mine = 0;
     for (;;) {
         ledger_slot *slot;
-        uint32_t found = index_find(LEDGER_SITE_INDEX, wanted.hash, site_match, &wanted, &slot);
+        uint32_t found = index_find(LEDGER_SITE_INDEX, wanted->hash, site_match, wanted, &slot);
         if (found) {
             if (mine) /* another thread was faster: readers are to pass ours by */
                 atomic_store_explicit(&site_at(mine)->kind, LEDGER_KIND_VOID, memory_order_relaxed);
@@ -104,15 +104,31 @@ uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames
         }
         if (slot && !mine) {
             uint32_t stack = stack_enter(frames, depth, end, stack_hash);
-            mine = stack ? site_append(&wanted, stack) : 0;
+            mine = stack ? site_append(wanted, stack) : 0;
         }
         if (!slot || !mine) {
             ledger_count(LEDGER_STAT_LOST_MEMORY, 1);
             return 0;
         }
-        if (index_store(slot, wanted.hash, mine))
+        if (index_store(slot, wanted->hash, mine))
             return mine;
     }
+}
+
+uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames, unsigned depth,
+                     enum unwind_end end)
+{
+    uint64_t stack_hash = hash_frames(frames, depth);
+    struct site_key wanted = {hash_site(stack_hash, kind, key), key, kind};
+    if (ledger->heap_rate != 1)
+        return site_enter(&wanted, frames, depth, end, stack_hash);
+    uint32_t site = recent_find(wanted.hash);
+    if (!site) {
+        site = site_enter(&wanted, frames, depth, end, stack_hash);
+        if (site)
+            recent_enter(wanted.hash, site);
+    }
+    return site;
 }
 
 uint64_t ledger_site_key(uint32_t site)

@@ -203,6 +203,8 @@ static uint32_t unfollow(const void *block)
 static __attribute__((noinline)) void record(const void *block, size_t size)
 {
     struct scratch scratch;
+    if (exact)
+        live_prefetch(block); /* comes while the stack is walked */
     scratch_open(&scratch, (unsigned)config.depth);
     enum unwind_end end;
     unsigned depth = unwind_here(&thread_self.stack, scratch.frames, scratch.max, &end);

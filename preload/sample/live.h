@@ -84,6 +84,14 @@ static inline bool live_holds(const void *block)
     return entry && atomic_load_explicit(entry, memory_order_relaxed) != 0;
 }
 
+/* The entry for this block will be wanted soon. A hint. */
+static inline void live_prefetch(const void *block)
+{
+    live_entry *entry = live_find(block);
+    if (entry)
+        __builtin_prefetch((const void *)(uintptr_t)entry, 1);
+}
+
 /* Chooses the granule; the table is made at the first insertion. cap: bytes. */
 void live_start(bool exact, uint64_t cap);
 
