@@ -56,6 +56,17 @@ static void set_default(const char *name, const char *value)
         setenv(name, value, 1);
 }
 
+/* AddressSanitizer's runtime ends a program that has another library before it. Behind
+ * libprof.so it works as well, and sanitized programs may be anywhere below this one. */
+static void allow_sanitizers(void)
+{
+    const char *given = getenv("ASAN_OPTIONS");
+    char *value =
+        mem_printf("%s%sverify_asan_link_order=0", given ? given : "", given && *given ? ":" : "");
+    setenv("ASAN_OPTIONS", value, 1);
+    free(value);
+}
+
 /* Before what is preloaded already: of two allocators the program's stays in force. */
 static void set_environment(const struct cli_options *o, const char *library,
                             const char *socket_path)
@@ -68,6 +79,7 @@ static void set_environment(const struct cli_options *o, const char *library,
     set_default("LIBPROF_CPU_HZ", o->hz);
     if (o->exact)
         setenv("LIBPROF_HEAP_RATE", "1", 1);
+    allow_sanitizers();
     free(value);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "cli/remote.h"
+#include "serve/unseen.h"
 
 #define ROWS 20
 
@@ -60,6 +61,31 @@ static void print_rows(const struct row *rows, size_t n, pid_t pid)
                 silent);
 }
 
+/* One line for each program whose heap profile can't be whole. */
+static void print_unseen(const struct row *rows, size_t n)
+{
+    const char *told[ROWS];
+    size_t n_told = 0;
+    for (size_t i = 0; i < n && n_told < ROWS; i++) {
+        struct process *process = rows[i].process;
+        bool before = false;
+        for (size_t j = 0; j < n_told && !before; j++)
+            before = strcmp(told[j], process->exe) == 0;
+        if (before)
+            continue;
+        pthread_rwlock_rdlock(&process->ledger_lock);
+        const char *allocator = unseen_allocator(process);
+        pthread_rwlock_unlock(&process->ledger_lock);
+        if (!allocator)
+            continue;
+        told[n_told++] = process->exe;
+        fprintf(stderr,
+                "prof: %s brings %s along: memory from that isn't in its heap profile; the other "
+                "profiles are whole\n",
+                process_name(process), allocator);
+    }
+}
+
 /* Where it all is, and the command to begin with. */
 static void print_hint(const struct row *rows, size_t n, const char *dir, size_t files)
 {
@@ -94,6 +120,7 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
     if (rows && !quiet && n) {
         qsort(rows, n, sizeof *rows, compare_rows);
         print_rows(rows, n, pid);
+        print_unseen(rows, n);
         print_hint(rows, n, collector->options.dir, files);
     }
     if (!n)

@@ -4,6 +4,7 @@
 #include "serve/archive.h"
 #include "serve/death.h"
 #include "serve/intake.h"
+#include "serve/unseen.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -57,6 +58,7 @@ static void record_history(struct process *process)
         int64_t took = clock_ns(CLOCK_MONOTONIC) - start;
         process->next_scan_ns = start + took * SCAN_SHARE;
     }
+    unseen_look(process);
     const struct process_totals *totals = &process->totals;
     struct history_entry entry = {
         .time_ns = clock_ns(CLOCK_REALTIME),

@@ -89,7 +89,9 @@ struct process {
     uint32_t last_sequence;
     struct process *next, *prev; /* in order of arrival */
 
-    _Atomic(bool) superseded; /* a newer program has this pid */
+    _Atomic(uint64_t)
+        memory[LEDGER_MEMORY_KINDS]; /* kB, seen while it ran: by enum ledger_memory */
+    _Atomic(bool) superseded;        /* a newer program has this pid */
     _Atomic(int) references;
 };
 

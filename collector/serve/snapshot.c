@@ -5,6 +5,7 @@
 #include "profile/profile_ops.h"
 #include "serve/archive.h"
 #include "serve/command.h"
+#include "serve/unseen.h"
 #include "symbolize/symbolize.h"
 #include <poll.h>
 #include <stdio.h>
@@ -49,7 +50,9 @@ unsigned char *snapshot_encode(struct collector *collector, struct process *proc
         .profile = which,
         .now_ns = (uint64_t)(status.end_ns ? status.end_ns : clock_ns(CLOCK_REALTIME)),
     };
+    uint64_t kilobytes[LEDGER_MEMORY_KINDS];
     pthread_rwlock_rdlock(&process->ledger_lock);
+    unseen_describe(process, status.state == PROCESS_RUNNING, kilobytes, &request);
     const char *wrong = process->ledger_base ? dump_encode(&request, &memory.sink)
                                              : "its memory isn't held any more";
     pthread_rwlock_unlock(&process->ledger_lock);

@@ -1,5 +1,6 @@
 #include "dump/comments.h"
 
+#include "dump/memory.h"
 #include "runtime/sys.h"
 #include "runtime/text.h"
 
@@ -119,6 +120,60 @@ static void add_settings(struct comments *comments, const struct dump_request *r
     }
 }
 
+/* Anonymous memory that malloc never handed out tells of another allocator once it is
+ * this much, and this many times what malloc did: glibc's blocks of a few bytes take
+ * up to eight times their size. Below, stacks and the program's data are most of it. */
+#define UNSEEN_LEAST ((uint64_t)64 << 20)
+#define UNSEEN_TIMES 8
+
+/* kB */
+static uint64_t memory_of(const struct dump_request *request, enum ledger_memory kind)
+{
+    return request->memory ? request->memory[kind]
+                           : atomic_load(&request->view->header->memory[kind]);
+}
+
+/* The most bytes that malloc had handed out. */
+static uint64_t heap_most(const struct dump_request *request)
+{
+    int64_t peak = atomic_load(&request->view->header->heap_peak);
+    return peak > 0 ? (uint64_t)peak : 0;
+}
+
+bool comments_heap_is_small(const struct dump_request *request)
+{
+    uint64_t anonymous = memory_of(request, LEDGER_MEMORY_ANONYMOUS) * 1024;
+    return anonymous >= UNSEEN_LEAST && anonymous / UNSEEN_TIMES > heap_most(request);
+}
+
+/* What the heap profile can't show, in one line: hazard 14. */
+static void add_unseen(struct comments *comments, const struct dump_request *request)
+{
+    const struct ledger_header *header = request->view->header;
+    bool small = comments_heap_is_small(request);
+    char line[LINE];
+    struct text text;
+
+    if (!header->heap_rate || (!small && !request->allocator && !atomic_load(&header->own_malloc)))
+        return;
+    text_init(&text, line, sizeof line);
+    text_string(&text, "libprof: not in this profile: memory ");
+    if (request->allocator)
+        text_format(&text, "from %s, which the program brings along", request->allocator);
+    else if (atomic_load(&header->own_malloc))
+        text_string(&text, "from the malloc that the program brings along");
+    else
+        text_string(&text,
+                    "that malloc didn't hand out (mmap, or an allocator of the program's own)");
+    if (small) {
+        uint64_t anonymous = memory_of(request, LEDGER_MEMORY_ANONYMOUS) * 1024;
+        text_format(&text, ", at least %lu of %lu MiB of anonymous memory",
+                    (unsigned long)((anonymous - heap_most(request)) >> 20),
+                    (unsigned long)(anonymous >> 20));
+    }
+    add(comments, line, text.length);
+}
+
 void comments_write(const struct dump_request *request, struct stream *stream,
                     struct string_table *strings)
 {
@@ -132,6 +187,8 @@ void comments_write(const struct dump_request *request, struct stream *stream,
     add_program(&comments, exe, length);
     add_cmdline(&comments, view);
     add_format(&comments, "# libprof: pid: %u, parent: %u", view->header->pid, view->header->ppid);
+    if (request->profile == DUMP_HEAP || request->profile == DUMP_HEAPPEAK)
+        add_unseen(&comments, request);
     add_settings(&comments, request);
     for (int stat = 0; stat < LEDGER_STAT_COUNT; stat++) {
         uint64_t count = ledger_view_stat(view, (enum ledger_stat)stat);
@@ -143,6 +200,12 @@ void comments_write(const struct dump_request *request, struct stream *stream,
     add_format(&comments, "# libprof: memory of the tables: %lu of at most %lu bytes",
                (unsigned long)atomic_load(&view->header->total_reserved),
                (unsigned long)view->header->max_memory);
+    for (unsigned kind = 0; kind < LEDGER_MEMORY_KINDS; kind++) {
+        uint64_t amount = memory_of(request, kind);
+        if (amount)
+            add_format(&comments, "# libprof: %s %lu kB", memory_names[kind],
+                       (unsigned long)amount);
+    }
     for (size_t i = 0; i < request->comment_count; i++)
         add_format(&comments, "# libprof: %s", request->comments[i]);
 }

@@ -11,6 +11,10 @@
 #include "dump/encode.h"
 #include "dump/string_table.h"
 
+/* Has the process far more anonymous memory than malloc ever handed out? Then the heap
+ * profile is missing something. Any context. */
+bool comments_heap_is_small(const struct dump_request *request);
+
 void comments_write(const struct dump_request *request, struct stream *stream,
                     struct string_table *strings);
 

@@ -111,16 +111,26 @@ static bool write_profile(struct directory *directory, const struct dump_request
     return false;
 }
 
+/* Into the ledger: the collector writes a process's last dump when that is gone. */
+static void note_memory(void)
+{
+    uint64_t memory[LEDGER_MEMORY_KINDS] = {0};
+
+    if (!memory_read(0, memory))
+        return;
+    for (unsigned kind = 0; kind < LEDGER_MEMORY_KINDS; kind++)
+        atomic_store(&ledger->memory[kind], memory[kind]);
+}
+
 static bool write_all(enum dump_reason reason)
 {
     static struct directory directory; /* owner: the one dump that runs */
     static const char *const reasons[] = {
         "asked for by signal",    "regular", "at exit", "before exec", "before death by signal",
         "before a seccomp filter"};
-    struct memory_comments memory;
-    const char *comments[MEMORY_COMMENTS + 1] = {reasons[reason]};
+    const char *comments[] = {reasons[reason]};
     struct ledger_view view;
-    struct dump_request request = {.view = &view, .comments = comments};
+    struct dump_request request = {.view = &view, .comments = comments, .comment_count = 1};
     uint32_t chosen, written = 0;
     long error;
 
@@ -129,6 +139,7 @@ static bool write_all(enum dump_reason reason)
     chosen = choose(reason, &view);
     if (!chosen)
         return true;
+    note_memory();
     if (report_dump(&request, reason, chosen, dump_thread_walk))
         return true;
     error = directory_open(&directory, config.dir, &view, &ledger->sequence);
@@ -138,7 +149,6 @@ static bool write_all(enum dump_reason reason)
     }
     if (dump_thread_walk && chosen & 1u << DUMP_THREADS)
         dump_thread_walk();
-    request.comment_count = 1 + memory_read(&memory, comments + 1);
     request.now_ns = sys_clock_ns(CLOCK_REALTIME);
     for (int profile = 0; profile < DUMP_PROFILES; profile++) {
         request.profile = (enum dump_profile)profile;

@@ -423,6 +423,8 @@ uint32_t dump_present(const struct ledger_view *view)
     }
     if (ledger_view_stat(view, LEDGER_STAT_CPU_LOST))
         present |= 1u << DUMP_CPU;
+    if (present && view->header->heap_rate && atomic_load(&view->header->own_malloc))
+        present |= 1u << DUMP_HEAP; /* empty as it may be, it says why */
     for (uint32_t i = 1; i < threads && !(present & 1u << DUMP_THREADS); i++)
         if (ledger_view_thread(view, i, &thread) && !thread.end_ns)
             present |= 1u << DUMP_THREADS;

@@ -1,32 +1,59 @@
 #include "dump/memory.h"
 
 #include "runtime/sys.h"
+#include "runtime/text.h"
 #include <fcntl.h>
 #include <string.h>
 
-size_t memory_read(struct memory_comments *memory, const char **comments)
+const char *const memory_names[LEDGER_MEMORY_KINDS] = {
+    [LEDGER_MEMORY_MOST] = "VmHWM:",
+    [LEDGER_MEMORY_RESIDENT] = "VmRSS:",
+    [LEDGER_MEMORY_ANONYMOUS] = "RssAnon:",
+    [LEDGER_MEMORY_SWAPPED] = "VmSwap:",
+};
+
+static long open_status(uint32_t pid)
 {
-    /* proc(5): resident now, at most, its anonymous part, swapped out */
-    static const char *const wanted[MEMORY_COMMENTS] = {"VmHWM:", "VmRSS:", "RssAnon:", "VmSwap:"};
-    long fd = sys_call4(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0), got;
-    size_t count = 0;
+    char path[32];
+    struct text text;
+
+    text_init(&text, path, sizeof path);
+    if (pid)
+        text_format(&text, "/proc/%u/status", pid);
+    else
+        text_string(&text, "/proc/self/status");
+    return sys_call4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+static uint64_t read_number(const char *text)
+{
+    uint64_t number = 0;
+
+    while (*text == ' ' || *text == '\t')
+        text++;
+    while (*text >= '0' && *text <= '9')
+        number = number * 10 + (uint64_t)(*text++ - '0');
+    return number;
+}
+
+bool memory_read(uint32_t pid, uint64_t memory[LEDGER_MEMORY_KINDS])
+{
+    char status[4096]; /* some 1500 bytes */
+    long fd = open_status(pid), got;
+    bool any = false;
 
     if (fd < 0)
-        return 0;
-    got = sys_call3(SYS_read, fd, memory->status, sizeof memory->status - 1);
+        return false;
+    got = sys_call3(SYS_read, fd, status, sizeof status - 1);
     sys_call1(SYS_close, fd);
-    memory->status[got > 0 ? got : 0] = '\0';
-    for (char *line = memory->status; *line;) {
-        char *end = strchr(line, '\n'), *tab = strchr(line, '\t');
-        if (!end)
-            break; /* cut: not a whole line */
-        *end = '\0';
-        if (tab)
-            *tab = ' ';
-        for (size_t i = 0; i < MEMORY_COMMENTS && count < MEMORY_COMMENTS; i++)
-            if (strncmp(line, wanted[i], strlen(wanted[i])) == 0)
-                comments[count++] = line;
-        line = end + 1;
-    }
-    return count;
+    status[got > 0 ? got : 0] = '\0';
+    for (char *line = status, *end; (end = strchr(line, '\n')); line = end + 1)
+        for (unsigned kind = 0; kind < LEDGER_MEMORY_KINDS; kind++) {
+            size_t length = strlen(memory_names[kind]);
+            if (strncmp(line, memory_names[kind], length) == 0) {
+                memory[kind] = read_number(line + length);
+                any = true;
+            }
+        }
+    return any;
 }

@@ -1,21 +1,21 @@
 /*
- * What the kernel says of the process's memory, for the comments of its
- * profiles: why the heap profile isn't RSS (hazard 51).
+ * What the kernel says of a process's memory, for the comments of its profiles: why the
+ * heap profile isn't RSS (hazard 51), and whether it is missing an allocator (hazard 14).
  *
- * Context: dump context. Without /proc there is nothing to say.
+ * Context: dump context; the collector. Without /proc there is nothing to say.
  */
 #ifndef LIBPROF_DUMP_MEMORY_H
 #define LIBPROF_DUMP_MEMORY_H
 
-#include <stddef.h>
+#include "ledger/layout.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-#define MEMORY_COMMENTS 4
+/* proc_pid_status(5)'s word for each, with its colon. */
+extern const char *const memory_names[LEDGER_MEMORY_KINDS];
 
-struct memory_comments {
-    char status[4096]; /* /proc/self/status, cut into lines */
-};
-
-/* Points comments[0..] into memory; returns how many. */
-size_t memory_read(struct memory_comments *memory, const char **comments);
+/* pid: the process's, as the caller sees it; 0: the caller itself. kB each, 0 for what it
+ * doesn't say; false and nothing changed for a process that has no memory any more. */
+bool memory_read(uint32_t pid, uint64_t memory[LEDGER_MEMORY_KINDS]);
 
 #endif

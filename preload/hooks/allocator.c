@@ -3,6 +3,7 @@
  */
 #include "hooks/operators.h"
 #include "hooks/rebind.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
 #include "runtime/object.h"
@@ -39,6 +40,30 @@ static void rebind_family(const void *owner)
     rebind_objects(table, n, owner);
 }
 
+struct owner {
+    const void *function;
+    bool is_program;
+};
+
+/* The program comes first of the loaded objects (dl_iterate_phdr(3)). */
+static int is_in_program(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct owner *owner = arg;
+    owner->is_program = object_contains(info, owner->function);
+    return 1;
+}
+
+/* A program that brings its own malloc calls it without a slot: libraries' calls are
+ * brought to us, its own aren't seen, and its profiles say so (hazard 14). */
+static void note_own_malloc(const void *function)
+{
+    struct owner owner = {function, false};
+    dl_iterate_phdr(is_in_program, &owner);
+    heap_own_malloc = owner.is_program;
+    if (heap_own_malloc && ledger)
+        atomic_store(&ledger->own_malloc, 1);
+}
+
 void rebind_allocator(void)
 {
     if (config.heap_rate == 0)
@@ -54,7 +79,9 @@ void rebind_allocator(void)
         }
     }
     void *first = object_first_definition("malloc");
-    if (first && first != (void *)(uintptr_t)malloc)
+    if (first && first != (void *)(uintptr_t)malloc) {
+        note_own_malloc(first);
         rebind_family(first);
+    }
     operators_rebind((const void *)(uintptr_t)real.malloc);
 }

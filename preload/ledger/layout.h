@@ -173,23 +173,32 @@ enum ledger_stat {
 };
 #define LEDGER_STATS_ROOM 64
 
+/* What the kernel counts, kB. */
+enum ledger_memory {
+    LEDGER_MEMORY_MOST, /* resident at most */
+    LEDGER_MEMORY_RESIDENT,
+    LEDGER_MEMORY_ANONYMOUS, /* of what is resident */
+    LEDGER_MEMORY_SWAPPED,
+    LEDGER_MEMORY_KINDS
+};
+
 struct ledger_header {
     _Atomic(uint64_t) magic; /* stored last at creation */
     uint32_t version;
     uint32_t planes;
-    uint64_t size;           /* of the file, bytes */
-    uint32_t pid, ppid;      /* as the process itself sees them */
-    uint64_t start_ns;       /* CLOCK_REALTIME of the ledger's creation: the profiles' start */
-    uint64_t start_mono_ns;  /* CLOCK_MONOTONIC of the same moment */
-    uint64_t heap_rate;      /* mean bytes between samples; 1 = exact, 0 = off */
-    uint64_t cpu_period_ns;  /* 0 = off */
-    uint64_t block_rate_ns;  /* 0 = off */
-    uint64_t mutex_fraction; /* 1 in so many contended unlocks; 0 = off */
-    uint32_t exe;            /* string reference: absolute path */
-    uint32_t program;        /* string reference: the name it was started by, last part only */
-    uint32_t unused;
-    uint32_t cmdline;                 /* string reference: the arguments, each with its NUL */
-    uint64_t max_memory;              /* what total_reserved may come to, bytes */
+    uint64_t size;                /* of the file, bytes */
+    uint32_t pid, ppid;           /* as the process itself sees them */
+    uint64_t start_ns;            /* CLOCK_REALTIME of the ledger's creation: the profiles' start */
+    uint64_t start_mono_ns;       /* CLOCK_MONOTONIC of the same moment */
+    uint64_t heap_rate;           /* mean bytes between samples; 1 = exact, 0 = off */
+    uint64_t cpu_period_ns;       /* 0 = off */
+    uint64_t block_rate_ns;       /* 0 = off */
+    uint64_t mutex_fraction;      /* 1 in so many contended unlocks; 0 = off */
+    uint32_t exe;                 /* string reference: absolute path */
+    uint32_t program;             /* string reference: the name it was started by, last part only */
+    _Atomic(uint32_t) own_malloc; /* not 0: the program brings a malloc that precedes ours */
+    uint32_t cmdline;             /* string reference: the arguments, each with its NUL */
+    uint64_t max_memory;          /* what total_reserved may come to, bytes */
     _Atomic(uint64_t) total_reserved; /* over all sections, bytes */
 
     _Alignas(64) _Atomic(int64_t) heap_inuse; /* bytes, weighted */
@@ -202,6 +211,7 @@ struct ledger_header {
     _Atomic(uint32_t) sequence;     /* of the last dump */
     _Atomic(uint64_t) threads_free; /* entries to use again; high 32 bits: changes, low: first */
 
+    _Atomic(uint64_t) memory[LEDGER_MEMORY_KINDS]; /* at the last dump, by the process itself */
     _Alignas(64) _Atomic(uint64_t) stats[LEDGER_STATS_ROOM];
     struct ledger_section sections[LEDGER_SECTIONS];
 };

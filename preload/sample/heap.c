@@ -44,6 +44,8 @@ int64_t heap_first_gap(void)
     return next_gap();
 }
 
+bool heap_own_malloc;
+
 void heap_start(bool active)
 {
     bool on = active && config.heap_rate != 0;

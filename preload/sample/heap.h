@@ -65,6 +65,10 @@ static inline bool heap_count_down(size_t size)
     return thread_self.heap_left >= 0;
 }
 
+/* The program brings a malloc that precedes ours: what it hands out isn't seen. Written by
+ * the constructor only. */
+extern bool heap_own_malloc __attribute__((visibility("hidden")));
+
 /* A thread's last words: tells the ledger the bytes it hasn't told yet. */
 void heap_thread_end(void);
 

@@ -172,6 +172,7 @@ bool recorder_ledger_slow(void)
         .block_rate_ns = config.block_rate_ns,
         .mutex_fraction = config.mutex_fraction,
         .planes = planes,
+        .own_malloc = heap_own_malloc,
         .exe = program_path(),
         .program = program_name(),
         .cmdline = cmdline,

@@ -18,7 +18,7 @@ pprof) sources="$(ls "$collector"/profile/*.c) $build/preload/dump/profile.pb-c.
 ledger)
     sources="$preload/ledger/reader.c $preload/ledger/weight.c $preload/runtime/arena.c
         $preload/runtime/text.c $preload/dump/comments.c $preload/dump/encode.c
-        $preload/dump/locations.c $preload/dump/stream.c $preload/dump/string_table.c
+        $preload/dump/locations.c $preload/dump/memory.c $preload/dump/stream.c $preload/dump/string_table.c
         $preload/dump/thread_state.c
         $build/preload/dump/profile.pb-c.c"
     ;;

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""Programs whose memory libprof can't see, or that aren't made for it: told in one line,
+and what can be profiled of them is (hazards 14, 41, 43)."""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
+from run import LIBPROF, PROF, environment, plain, run, tests  # noqa: E402
+import pprof  # noqa: E402
+
+UNSEEN = 'libprof: not in this profile: memory '
+# 200 MiB in use; CPU for some 20 samples; a thread that waits. `get` is how it allocates.
+SOURCE = r'''
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+GET
+static void *burn(void *arg)
+{
+    volatile double sum = 0;
+    for (long i = 0; i < 60000000; i++)
+        sum += i;
+    return arg;
+}
+int main(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, burn, NULL);
+    for (int i = 0; i < 2000; i++)
+        memset(get(100 << 10), 1, 100 << 10);
+    pthread_join(thread, NULL);
+    puts("through");
+    return 3;
+}
+'''
+ARENA = '''static char *next;
+static void *get(size_t size)
+{
+    if (!next)
+        next = mmap(NULL, (size_t)400 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return (next += size) - size;
+}'''
+JAVA = '''public class Large {
+    public static void main(String[] arguments) {
+        byte[][] blocks = new byte[200][];
+        for (int i = 0; i < 200; i++) java.util.Arrays.fill(blocks[i] = new byte[1 << 20], (byte) 1);
+        System.out.println("through " + blocks.length);
+    }
+}
+'''
+GO = '''package main
+
+import "C"
+import "fmt"
+import "time"
+
+func main() {
+	blocks := make([][]byte, 200)
+	for i := range blocks {
+		blocks[i] = make([]byte, 1<<20)
+		for j := range blocks[i] {
+			blocks[i][j] = 1
+		}
+	}
+	time.Sleep(2500 * time.Millisecond) // it ends by itself, unseen: the collector looks each second
+	fmt.Println("through", len(blocks))
+}
+'''
+folder = tempfile.TemporaryDirectory()
+
+
+def missing(what):
+    print(f'# left out: {what}', flush=True)
+
+
+def build(name, get, *options, compiler='gcc'):
+    source = f'{folder.name}/{name}.c'
+    with open(source, 'w') as file:
+        file.write(SOURCE.replace('GET', get))
+    done = plain([compiler, '-O1', source, '-o', f'{folder.name}/{name}', *options, '-lpthread'])
+    return f'{folder.name}/{name}' if done.returncode == 0 else None
+
+
+def archive(name):
+    found = glob.glob(f'/usr/lib/*/{name}')
+    if not found:
+        missing(f'no {name}')
+    return found and found[0]
+
+
+def prof_run(command, **more):
+    """-> status, output, prof's and libprof's lines, the dumps by profile"""
+    out = tempfile.mkdtemp(dir=folder.name)
+    env = {k: v for k, v in environment(out).items() if not k.startswith(('LIBPROF', 'LD_PRELOAD'))}
+    done = subprocess.run([PROF, 'run', '-o', out, *command], env={**env, **more}, timeout=120,
+                          capture_output=True, text=True)
+    dumps = {path.split('.')[-3]: path for path in glob.glob(out + '/*.pb.gz')}
+    return done, [line for line in done.stderr.splitlines() if 'prof: ' in line], dumps
+
+
+def comments(path):
+    return [comment for comment in pprof.Profile(path).comments if comment.startswith(UNSEEN)]
+
+
+def check(program, words):
+    """Both ways to profile it: one line with these words, the rest is as ever."""
+    expected = plain([program])
+    assert expected.returncode == 3
+    for settings in {}, {'heap_rate': 1, 'cpu_hz': 1000}:
+        done = run([program], **settings)
+        assert (done.status, done.out, done.err) == (3, expected.stdout, ''), (done.status, done.err)
+        said = comments(done.files('heap')[-1])
+        assert len(said) == 1, said
+        assert done.profile('cpu').total('samples') > 5 and done.files('threadcreate')
+    done, lines, dumps = prof_run([program])
+    assert (done.returncode, done.stdout) == (3, expected.stdout), done
+    said = [line for line in lines if 'brings' in line]
+    assert len(said) == 1 and words in said[0] and os.path.basename(program) in said[0], lines
+    said, = comments(dumps['heap'])
+    # 200 MiB are in use
+    assert words in said and int(said.split('at least ')[1].split()[0]) >= 195, said
+    assert pprof.Profile(dumps['cpu']).total('samples') > 5
+    # every report on the heap begins with it
+    for report in ('top', 'stats'):
+        text = plain([PROF, report, dumps['heap']]).stdout
+        assert 'not in this profile' in text, text
+
+
+def hazard_14_linked_into_the_program():
+    whole = ['-Wl,--whole-archive', None, '-Wl,--no-whole-archive']
+    for library, name in (('libjemalloc.a', 'jemalloc'), ('libtcmalloc_minimal.a', 'tcmalloc')):
+        path = archive(library)
+        if not path:
+            continue
+        whole[1] = path
+        program = build('with_' + name, '#define get malloc', *whole, '-lstdc++', '-lm')
+        assert program, name
+        check(program, name)
+        subprocess.run(['strip', program], check=True)
+        check(program, name)
+
+
+def hazard_14_an_allocator_in_another_name():
+    """As Rust's tikv-jemallocator: nothing is exported, malloc is the C library's."""
+    program = build('private', ARENA.replace(' *get(', ' *__attribute__((noinline)) _rjem_malloc(') + '\n#define get _rjem_malloc')
+    done, lines, dumps = prof_run(['--exact', program])
+    assert done.returncode == 3, done
+    assert [line for line in lines if 'private brings jemalloc along' in line], lines
+    assert 'from jemalloc' in comments(dumps['heap'])[0]
+
+
+def hazard_14_only_the_numbers_tell():
+    program = build('arena', ARENA)
+    done = run([program], heap_rate=1)
+    said, = comments(done.files('heap')[-1])
+    assert "that malloc didn't hand out" in said and int(said.split('at least ')[1].split()[0]) >= 195, said
+    # and nothing is said of a program whose memory is malloc's
+    ordinary = build('ordinary', '#define get malloc')
+    for settings in {'heap_rate': 1}, {}:
+        done = run([ordinary], **settings)
+        assert comments(done.files('heap')[-1]) == []
+    done, lines, dumps = prof_run([ordinary])
+    assert comments(dumps['heap']) == [] and not [line for line in lines if 'brings' in line], lines
+
+
+def language(name, command, words):
+    expected = plain(command)
+    assert expected.returncode == 0 and 'through 200' in expected.stdout, expected
+    done, lines, dumps = prof_run(['--exact', *command])
+    assert (done.returncode, done.stdout) == (0, expected.stdout), done
+    assert [line for line in lines if f'{name} brings {words} along' in line], lines
+    if 'heap' in dumps:
+        said, = comments(dumps['heap'])
+        assert words in said and 'at least' in said, said
+
+
+def hazard_14_heaps_of_languages():
+    if shutil.which('javac'):
+        with open(folder.name + '/Large.java', 'w') as file:
+            file.write(JAVA)
+        subprocess.run(['javac', '-d', folder.name, folder.name + '/Large.java'], check=True)
+        language('java', ['java', '-XX:-UsePerfData', '-cp', folder.name, 'Large'], "Java's heap")
+    else:
+        missing('no javac')
+    if shutil.which('go'):
+        with open(folder.name + '/large.go', 'w') as file:
+            file.write(GO)
+        done = plain(['env', 'GOCACHE=' + folder.name + '/cache', 'GOFLAGS=-mod=mod', 'go', 'build',
+                      '-o', folder.name + '/large', folder.name + '/large.go'])
+        assert done.returncode == 0, done.stderr
+        language('large', [folder.name + '/large'], "Go's heap")
+    else:
+        missing('no go')
+
+
+def hazard_14_partition_alloc():
+    chromium = shutil.which('chromedriver')
+    if not chromium:
+        return missing('no chromedriver')
+    expected = plain([chromium, '--version'])
+    done, lines, dumps = prof_run(['--exact', chromium, '--version'])
+    assert (done.returncode, done.stdout) == (expected.returncode, expected.stdout), done
+    assert [line for line in lines if 'chromedriver brings PartitionAlloc along' in line], lines
+
+
+def hazard_41_musl():
+    if not shutil.which('musl-gcc'):
+        return missing('no musl-gcc')
+    program = build('of_musl', '#define get malloc', compiler='musl-gcc')
+    assert program and plain([program]).returncode == 3
+    done, lines, dumps = prof_run([program])
+    assert done.returncode == 126 and len(done.stderr.splitlines()) == 1, done
+    assert 'made for musl' in done.stderr and not dumps
+
+
+def hazard_43_sanitizers_under_prof_run():
+    for compiler in 'gcc', 'clang':
+        program = build('asan', '#define get malloc', '-fsanitize=address', compiler=compiler)
+        if not program:
+            missing(f'no AddressSanitizer of {compiler}')
+            continue
+        more = {'ASAN_OPTIONS': 'detect_leaks=0'}
+        for command in [program], ['sh', '-c', program + '; exit $?']:
+            done, lines, dumps = prof_run(command, **more)
+            assert (done.returncode, done.stdout) == (3, 'through\n'), done
+            said = [line for line in lines if 'sanitizer' in line]
+            assert said == ["libprof: __asan_init: the program has a sanitizer's allocator: "
+                            'no heap profile'], lines
+            assert pprof.Profile(dumps['cpu']).total('samples') > 5
+
+
+assert os.path.exists(LIBPROF)
+tests(*(f for name, f in sorted(globals().items()) if name.startswith('hazard_')))
