@@ -1,5 +1,5 @@
 /*
- * Children under a sampling timer. fork: of a large process, again and again
+ * Children under a sampling timer. fork [MIB]: of a large process, again and again
  * (hazard 4). exec: a chain of programs, each with its timer (hazard 3). child:
  * a forked child is sampled from its start, and has a profile of its own.
  */
@@ -23,11 +23,9 @@ static void expect_end(pid_t pid)
     probe_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child's status %#x", status);
 }
 
-static void fork_large(void)
+/* size: of what is to be copied, bytes. */
+static void fork_large(size_t size)
 {
-    size_t size = (size_t)256 << 20;
-    if (probe_long(2) == 2)
-        size = (size_t)4 << 30;
     char *heap = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     madvise(heap, size, MADV_NOHUGEPAGE);
     for (size_t n = 0; n < size; n += 4096)
@@ -98,7 +96,7 @@ int main(int argc, char **argv)
     }
     probe_watchdog(240);
     if (strcmp(part, "fork") == 0)
-        fork_large();
+        fork_large((size_t)(argc > 2 ? atoi(argv[2]) : (int)(256 * probe_long(16))) << 20);
     else
         forked_child();
     return 0;
