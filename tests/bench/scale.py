@@ -1,4 +1,4 @@
-"""scripts/bench scale: how cost grows with live objects, threads, frames and stacks.
+"""scripts/bench scale: how cost grows with live objects, threads, frames, stacks and processes.
 
 Writes a table and, with gnuplot, one SVG for each question into DIRECTORY (tests/bench/plots).
 """
@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import bench
+import collector
 import modes
 
 BIN = modes.BIN
@@ -109,6 +110,15 @@ def main():
                     + bench.markdown_table(['stacks', 's of CPU', 'KiB written'],
                                            [[f'{row[0]:,}', f'{row[1]:.3f}', f'{row[2]:.0f}']
                                             for row in rows]))
+        rows = collector.sweep(directory)
+        plot(out, 'collector', 'The collector by the number of processes', 'processes',
+             'MiB, CPU ms a second', ('resident', 'its own', 'at rest'),
+             [[row[0], row[1], row[2], max(row[3], 0.1)] for row in rows])
+        text.append('**The collector by the number of processes** ([plot](plots/collector.svg))\n\n'
+                    + bench.markdown_table(
+                        ['processes', 'MiB resident', 'of them its own', 'CPU ms a second at rest',
+                         'CPU ms for one heap profile'],
+                        [[str(row[0]), *(f'{value:.1f}' for value in row[1:])] for row in rows]))
     bench.write_between_marks(os.path.join(here, 'results.md'), '\n\n'.join(text), 'scale')
 
 

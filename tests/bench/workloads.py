@@ -36,8 +36,8 @@ def _write(directory, name, text):
 def _sqlite3(directory):
     path = _write(directory, 'load.sql', """
 create table item(id integer primary key, name text, price real);
-with recursive n(i) as (select 1 union all select i + 1 from n where i < 40000)
-insert into item select i, 'item number ' || (i * 7919 % 40000), i * 0.25 from n;
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
+insert into item select i, 'item number ' || (i * 7919 % 100000), i * 0.25 from n;
 create index by_name on item(name);
 select count(*), sum(length(name)) from item where name like '%99%';
 select substr(name, 1, 14) as g, count(*), group_concat(id) from item group by g order by 2 desc limit 5;
@@ -53,12 +53,12 @@ def _python3(directory):
 import json
 data = [{'id': n, 'name': f'item {n}', 'tags': [f't{n % k}' for k in (2, 3, 5)],
          'at': {'x': n * 0.5, 'y': None}} for n in range(3000)]
-for turn in range(6):
+for turn in range(16):
     text = json.dumps(data, indent=1)
     assert json.loads(text) == data
 print(len(text))
 """)
-    return ['python3', path]
+    return ['/usr/bin/python3', path]  # not whatever shim stands before it in PATH
 
 
 def _cc1(directory):
