@@ -339,7 +339,8 @@ static void settle(bool max_memory_set)
         config.max_memory = UINT64_C(4) << 30;
 }
 
-void config_init(char *const *envp, const char *exe, const char *invoked, config_complain complain)
+void config_init(char *const *envp, const char *(*exe)(void), const char *invoked,
+                 config_complain complain)
 {
     const char *values[ENTRIES] = {NULL};
     const char *unknown = NULL;
@@ -370,7 +371,7 @@ void config_init(char *const *envp, const char *exe, const char *invoked, config
     }
     for (int i = 0; i < FIRSTS; i++)
         apply(first[i], values[first[i] - entries], NULL);
-    config.selected = (!config.only[0] || name_selected(config.only, exe) ||
+    config.selected = (!config.only[0] || name_selected(config.only, exe ? exe() : NULL) ||
                        name_selected(config.only, invoked)) &&
                       !follow_excludes_me((enum config_follow)config.follow);
     if (!config.selected)

@@ -118,16 +118,17 @@ extern struct config config;
 typedef void (*config_complain)(const char *line);
 
 /*
- * Fills `config`. envp: the process's environment, not kept. exe: the program's
- * path; invoked: argv[0]; LIBPROF_ONLY is held against both last parts; either
- * may be NULL. A value that makes no sense is complained about (in one line that
+ * Fills `config`. envp: the process's environment, not kept. exe: asks for the program's
+ * path, if it is needed; invoked: argv[0]; LIBPROF_ONLY is held against both last parts;
+ * either may be NULL. A value that makes no sense is complained about (in one line that
  * names the variable, the value and what is accepted) and its default used. A
  * process that is not selected complains of nothing. complain may be NULL.
  *
  * config.log is valid before the first complaint, so that the log can be set up
  * in it. Doesn't look at AT_SECURE: the caller doesn't come here then.
  */
-void config_init(char *const *envp, const char *exe, const char *invoked, config_complain complain);
+void config_init(char *const *envp, const char *(*exe)(void), const char *invoked,
+                 config_complain complain);
 
 /* Writes the table in Markdown through put, in pieces. */
 void config_print_table(void (*put)(void *context, const char *text), void *context);

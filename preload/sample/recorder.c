@@ -90,10 +90,10 @@ static bool configure(void)
     if (!environ)
         return false;
     if (!getauxval(AT_SECURE)) /* setuid and the like: inert (ld.so(8)) */
-        config_init(environ, program_path(), (const char *)getauxval(AT_EXECFN), complain);
+        config_init(environ, program_path, (const char *)getauxval(AT_EXECFN), complain);
     if (config.selected) {
         log_init((enum log_level)config.log);
-        unwind_init((enum unwind_engine)config.unwinder, program_path());
+        unwind_init((enum unwind_engine)config.unwinder);
         /* Exact mode is for measuring and gets every plane. Otherwise events are
          * rare, and planes cost memory: one for each processor and a shared one. */
         unsigned wanted = processors() + 1;
@@ -179,6 +179,7 @@ bool recorder_ledger_slow(void)
         .cmdline_size = read_cmdline(cmdline, sizeof cmdline),
     };
     int file = -1;
+    unwind_set_program(settings.exe);
     bool made = ledger_create(&settings, &file);
     if (made && config.socket[0] && !handover_ledger(file, ledger->size, settings.exe))
         log_line(LOG_VERBOSE, "no collector at %s", config.socket);

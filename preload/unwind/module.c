@@ -3,6 +3,7 @@
 #include "runtime/late.h"
 #include "runtime/sys.h"
 #include "unwind/module_table.h"
+#include "unwind/unwind.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -399,4 +400,15 @@ void module_init(void)
                 vdso_limit = vdso_start + headers[i].p_offset + headers[i].p_memsz;
     }
     module_refresh();
+}
+
+void unwind_set_program(const char *path)
+{
+    module_set_main_path(path);
+    /* Where modules are described at the start (glibc < 2.35), the program is among them. */
+    for (unsigned i = 1; path[0] && i < atomic_load(&count); i++) {
+        struct module_entry *entry = atomic_load(&entries[i]);
+        if (entry->module.is_main)
+            entry->module.path = path;
+    }
 }

@@ -222,5 +222,5 @@ size_t module_path(const struct object *object, bool is_main, char path[MODULE_P
 
 void module_set_main_path(const char *path)
 {
-    main_path = path ? path : "";
+    main_path = path;
 }

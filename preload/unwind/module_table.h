@@ -86,7 +86,7 @@ size_t module_path(const struct object *object, bool is_main, char path[MODULE_P
 /* Copies size bytes of memory that may be going away; false if it can't be read. AS-safe. */
 bool module_copy(void *to, uintptr_t from, size_t size);
 
-/* Constructor: the program's own path, borrowed; NULL or "": by the loader's name for it. */
+/* What module_path answers for the program itself; borrowed. */
 void module_set_main_path(const char *path);
 
 #endif

@@ -41,10 +41,13 @@ enum unwind_end {
 /*
  * Chooses the engine. Constructor only. Falls back (cfi -> fp where the
  * architecture has no cfi engine; libunwind -> cfi where it can't be loaded)
- * and returns the engine in force. program: the path that the main program's
- * module is to have, borrowed; NULL: none is known.
+ * and returns the engine in force.
  */
-enum unwind_engine unwind_init(enum unwind_engine wanted, const char *program);
+enum unwind_engine unwind_init(enum unwind_engine wanted);
+
+/* Which path the main program's module is to have: borrowed, absolute; "": the loader's
+ * name for it. Before the first walk. */
+void unwind_set_program(const char *path);
 
 /*
  * Set it once a seccomp filter may be in force: no system call is made from

@@ -136,9 +136,8 @@ void unwind_set_self(uintptr_t low, uintptr_t high)
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
 
-enum unwind_engine unwind_init(enum unwind_engine wanted, const char *program)
+enum unwind_engine unwind_init(enum unwind_engine wanted)
 {
-    module_set_main_path(program);
     module_init();
     /* By the linker's symbols rather than by module_find, which would read our own
      * headers with a dozen checked reads, in each program that is started. */

@@ -102,11 +102,11 @@ __attribute__((constructor)) static void start(void)
     int fd = out ? open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : STDERR_FILENO;
     report = fcntl(fd, F_DUPFD_CLOEXEC, 200);
     show_max = max ? (unsigned long)atol(max) : show_max;
-    if (unwind_init(UNWIND_LIBUNWIND, NULL) != UNWIND_LIBUNWIND) {
+    if (unwind_init(UNWIND_LIBUNWIND) != UNWIND_LIBUNWIND) {
         dprintf(report, "unwind_compare: libunwind.so.8 can't be loaded\n");
         return;
     }
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     sigaction(event.sigev_signo, &action, NULL);
     if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer) == 0)
         timer_settime(timer, 0, &period, NULL);

@@ -25,6 +25,11 @@ static void complain(const char *line)
     complaint_count++;
 }
 
+static const char *program(void)
+{
+    return "/usr/bin/python3.11";
+}
+
 static void init_with(const char *one, const char *two)
 {
     char *envp[] = {"HOME=/", (char *)one, (char *)two, NULL};
@@ -32,7 +37,7 @@ static void init_with(const char *one, const char *two)
     complaints[0] = '\0';
     complaint_count = 0;
     memset(&config, 0, sizeof config);
-    config_init(envp, "/usr/bin/python3.11", "python3", complain);
+    config_init(envp, program, "python3", complain);
 }
 
 static void defaults(void **state)

@@ -120,7 +120,7 @@ int main(int argc, char **argv)
     pthread_getattr_np(pthread_self(), &attributes);
     pthread_attr_getstack(&attributes, &address, &size);
     stack = (struct unwind_stack){.low = (uintptr_t)address, .high = (uintptr_t)address + size};
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     static const int depths[] = {5, 25, 120};
     for (int i = 0; i < 3; i++)
         level0(depths[i]);

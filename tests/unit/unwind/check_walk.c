@@ -102,7 +102,7 @@ static void check_fuzz(void)
 int main(void)
 {
     int numbers[] = {3, 1, 2};
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     check_tables();
     descend(300);
     check(end == UNWIND_COMPLETE && count > 302, "a deep stack is complete");

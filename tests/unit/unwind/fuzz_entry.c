@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int ready;
     if (!ready++)
-        unwind_init(UNWIND_CFI, NULL);
+        unwind_init(UNWIND_CFI);
     if (size > 0 && data[0] & 1)
         fuzz_tables(data + 1, size - 1);
     else if (size > 0)

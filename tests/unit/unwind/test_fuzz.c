@@ -123,6 +123,6 @@ int main(void)
         cmocka_unit_test(test_random_registers_and_stacks),
         cmocka_unit_test(test_without_system_calls),
     };
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,6 +163,6 @@ int main(void)
         cmocka_unit_test(test_other_stack),
         cmocka_unit_test(test_pool),
     };
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -334,6 +334,7 @@ int main(void)
     };
     if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
         return 1;
-    unwind_init(UNWIND_CFI, program);
+    unwind_init(UNWIND_CFI);
+    unwind_set_program(program);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

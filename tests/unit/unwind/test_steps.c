@@ -240,7 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_instruction),
     };
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     return cmocka_run_group_tests(tests, NULL, NULL);
 #else
     return 77; /* skipped: no single steps under emulation */

@@ -385,10 +385,10 @@ static void test_frame_pointers(void **state)
 {
     uint64_t by_tables[64], by_pointers[64];
     enum unwind_end end;
-    assert_int_equal(unwind_init(UNWIND_FP, NULL), UNWIND_FP);
+    assert_int_equal(unwind_init(UNWIND_FP), UNWIND_FP);
     memset(cache_sets, 0, sizeof cache_sets);
     unsigned count = framed(20, by_pointers, &end);
-    assert_int_equal(unwind_init(UNWIND_CFI, NULL), UNWIND_CFI);
+    assert_int_equal(unwind_init(UNWIND_CFI), UNWIND_CFI);
     memset(cache_sets, 0, sizeof cache_sets); /* an engine is chosen once in a process's life */
     unsigned expected = framed(20, by_tables, &end);
     assert_int_equal(end, UNWIND_COMPLETE);
@@ -400,11 +400,11 @@ static void test_libunwind_engine(void **state)
 {
     uint64_t by_tables[64], by_libunwind[64];
     enum unwind_end end;
-    if (unwind_init(UNWIND_LIBUNWIND, NULL) != UNWIND_LIBUNWIND)
+    if (unwind_init(UNWIND_LIBUNWIND) != UNWIND_LIBUNWIND)
         skip();
     unsigned count = framed(5, by_libunwind, &end);
     assert_int_equal(end, UNWIND_COMPLETE);
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     assert_int_equal(framed(5, by_tables, &end), count);
     assert_memory_equal(by_libunwind + 7, by_tables + 7, (count - 7) * sizeof by_tables[0]);
 }
@@ -451,6 +451,6 @@ int main(void)
         cmocka_unit_test(test_frame_pointers),
         cmocka_unit_test(test_libunwind_engine),
     };
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
