@@ -165,7 +165,8 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
     if (settings->heap_rate == 1)
         recent_forget();
     header->max_memory = max_memory;
-    ledger = header;
+    /* readers find a filled header: other threads use it from here on */
+    __atomic_store_n(&ledger, header, __ATOMIC_RELEASE);
     header->exe = enter_string(settings->exe);
     header->program = enter_string(settings->program);
     if (settings->cmdline)

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC UINT64_C(0x315247444c465250) /* "PRFLDGR1" */
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2
 #define LEDGER_PLANES_MAX 16
 #define LEDGER_MODULES_MAX 4096 /* as unwind/module.h's MODULE_MAX */
 #define LEDGER_THREAD_NAME 16   /* TASK_COMM_LEN, prctl(2) PR_SET_NAME */
@@ -124,12 +124,13 @@ struct ledger_thread {
     _Atomic(uint32_t) tid;         /* stored last: 0 = not filled */
     char name[LEDGER_THREAD_NAME]; /* may be renewed while it is read */
     /* As found by the walk request `asked`, before the thread was disturbed. */
-    uint64_t waiting_ns;     /* since it last ran; 0 = it runs, or not known. In a free
-                              * entry: the next free one */
-    _Atomic(uint32_t) asked; /* the newest walk request that came by it */
-    int32_t syscall;         /* number of the system call it is in; -1 = none, or not known */
+    _Atomic(uint64_t) waiting_ns; /* since it last ran; 0 = it runs, or not known */
+    _Atomic(uint32_t) asked;      /* the newest walk request that came by it */
+    int32_t syscall;              /* number of the system call it is in; -1 = none, or not known */
     char wchan[LEDGER_THREAD_WCHAN]; /* kernel function it waits in; of those that can't answer */
     char state;                      /* proc_pid_status(5): R, S, D, T ...; 0 = not known */
+    _Atomic(uint32_t) next_free;     /* of the entries to use again; 0 = the last */
+    uint32_t unused;
 };
 
 /* A string: its length, then its bytes and a NUL; a reference is a byte offset. */
@@ -220,7 +221,7 @@ _Static_assert(sizeof(struct ledger_site) == 24, "layout");
 _Static_assert(sizeof(struct ledger_counter) == 32, "layout");
 _Static_assert(sizeof(struct ledger_stack) == 16, "layout");
 _Static_assert(sizeof(struct ledger_module) == 72, "layout");
-_Static_assert(sizeof(struct ledger_thread) == 96, "layout");
+_Static_assert(sizeof(struct ledger_thread) == 104, "layout");
 _Static_assert(LEDGER_STAT_COUNT <= LEDGER_STATS_ROOM, "room for statistics");
 _Static_assert(sizeof(struct ledger_header) <= 4096, "the header is one page");
 

@@ -155,7 +155,7 @@ void ledger_thread_release(uint32_t index)
     struct ledger_thread *thread = ledger_thread_get(index);
     uint64_t old = atomic_load(&ledger->threads_free), wanted;
     do {
-        *(volatile uint64_t *)&thread->waiting_ns = (uint32_t)old;
+        atomic_store_explicit(&thread->next_free, (uint32_t)old, memory_order_relaxed);
         wanted = ((old >> 32) + 1) << 32 | index;
     } while (!atomic_compare_exchange_weak(&ledger->threads_free, &old, wanted));
 }
@@ -170,11 +170,11 @@ static uint32_t thread_reuse(void)
         if (!thread)
             return 0;
         /* somebody else may have taken it: then the exchange fails */
-        uint32_t next = (uint32_t) * (volatile uint64_t *)&thread->waiting_ns;
+        uint32_t next = atomic_load_explicit(&thread->next_free, memory_order_relaxed);
         wanted = ((old >> 32) + 1) << 32 | next;
     } while (!atomic_compare_exchange_weak(&ledger->threads_free, &old, wanted));
     atomic_store(&thread->tid, 0); /* readers pass it by until it is filled again */
-    thread->waiting_ns = 0;
+    atomic_store(&thread->waiting_ns, 0);
     memset(thread->name, 0, sizeof thread->name);
     atomic_store(&thread->walk, 0);
     atomic_store(&thread->asked, 0);
@@ -216,7 +216,7 @@ uint32_t ledger_string(const char *text, size_t length)
 void ledger_module(unsigned index, const struct module *module)
 {
     uint64_t end = (index + 1) * sizeof(struct ledger_module);
-    struct ledger_section *s = ledger ? &ledger->sections[LEDGER_MODULES] : NULL;
+    struct ledger_section *s = ledger_exists() ? &ledger->sections[LEDGER_MODULES] : NULL;
     if (!s || !memory_reserve(LEDGER_MODULES, end))
         return;
     struct ledger_module *entry = (struct ledger_module *)memory_at(LEDGER_MODULES, 0) + index;

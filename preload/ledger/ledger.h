@@ -19,6 +19,13 @@
 /* The ledger in force, or NULL. Immutable between ledger_create and ledger_drop. */
 extern struct ledger_header *ledger __attribute__((visibility("hidden")));
 
+/* Is it in force, filled? For whoever hasn't been told so (recorder_ledger): another thread may
+ * be making it. Plain uses may follow. */
+static inline bool ledger_exists(void)
+{
+    return __atomic_load_n(&ledger, __ATOMIC_ACQUIRE) != NULL;
+}
+
 struct ledger_settings {
     uint64_t max_memory; /* bytes */
     uint64_t heap_rate, cpu_period_ns, block_rate_ns, mutex_fraction;
@@ -75,7 +82,7 @@ void ledger_module(unsigned index, const struct module *module);
 
 static inline void ledger_count(enum ledger_stat stat, uint64_t n)
 {
-    if (ledger)
+    if (ledger_exists())
         atomic_fetch_add_explicit(&ledger->stats[stat], n, memory_order_relaxed);
 }
 

@@ -62,6 +62,6 @@ uint64_t memory_append(enum ledger_section_id section, uint64_t size)
 
 void memory_open_all(void)
 {
-    if (ledger)
+    if (ledger_exists())
         sys_call3(SYS_mprotect, ledger, ledger->size, PROT_READ | PROT_WRITE);
 }

@@ -189,7 +189,7 @@ bool ledger_view_thread(const struct ledger_view *view, uint32_t thread,
         .walk = LOAD_ACQUIRE(&entry->walk),
         .walk_stack = LOAD(&entry->walk_stack),
         .asked = LOAD_ACQUIRE(&entry->asked),
-        .waiting_ns = entry->waiting_ns,
+        .waiting_ns = LOAD(&entry->waiting_ns),
         .syscall = entry->syscall,
         .state = entry->state,
     };
@@ -201,11 +201,11 @@ bool ledger_view_thread(const struct ledger_view *view, uint32_t thread,
 const char *ledger_view_string(const struct ledger_view *view, uint32_t string, size_t *length)
 {
     const struct ledger_string *entry =
-        string ? view_at(view, LEDGER_STRINGS, string, sizeof *entry) : NULL;
+        string && string % 4 == 0 ? view_at(view, LEDGER_STRINGS, string, sizeof *entry) : NULL;
     uint32_t size = entry ? *(const volatile uint32_t *)&entry->length : 0;
-    if (size && (string % 4 || size > UINT16_MAX ||
-                 !view_at(view, LEDGER_STRINGS, string, sizeof *entry + size + 1) ||
-                 *(const volatile char *)&entry->text[size] != '\0'))
+    if (size &&
+        (size > UINT16_MAX || !view_at(view, LEDGER_STRINGS, string, sizeof *entry + size + 1) ||
+         *(const volatile char *)&entry->text[size] != '\0'))
         size = 0;
     if (length)
         *length = size;

@@ -25,8 +25,8 @@ struct ledger_view {
     } sections[LEDGER_SECTIONS]; /* checked copies */
 };
 
-/* base: the mapping, size: its length in bytes. NULL on success, else what is
- * wrong, a static string. The view borrows the memory. */
+/* base: the mapping (any copy is to begin on a multiple of 64), size: its length in bytes. NULL on
+ * success, else what is wrong, a static string. The view borrows the memory. */
 const char *ledger_view_open(struct ledger_view *view, const void *base, uint64_t size);
 
 /* A site with its counters summed over the planes. */

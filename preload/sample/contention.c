@@ -10,7 +10,7 @@
     UINT64_C(65536) /* block and mutex sites count in fractions of an event (layout.h)             \
                      */
 
-uint32_t contention_mode;
+_Atomic(uint32_t) contention_mode;
 
 void contention_start(bool active)
 {

@@ -23,6 +23,7 @@
 
 #include "ledger/layout.h"
 #include "sample/waiters.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,7 +34,7 @@ enum contention_mode {
 };
 
 /* Written by contention_start only. */
-extern uint32_t contention_mode __attribute__((visibility("hidden")));
+extern _Atomic(uint32_t) contention_mode __attribute__((visibility("hidden")));
 
 /* Called by recorder_start when it has decided. */
 void contention_start(bool active);
@@ -44,7 +45,7 @@ bool contention_on_slow(void);
 
 static inline bool contention_on(void)
 {
-    uint32_t mode = contention_mode;
+    uint32_t mode = atomic_load_explicit(&contention_mode, memory_order_relaxed);
     return __builtin_expect(mode == CONTENTION_ON, 1) ||
            (mode == CONTENTION_UNKNOWN && contention_on_slow());
 }

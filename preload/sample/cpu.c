@@ -132,7 +132,7 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
         return;
     bool room = handler_has_room(context); /* making the ledger takes as much as a walk */
     if (!room || !recorder_active()) {
-        if (ledger && self->epoch == recorder_epoch() &&
+        if (ledger_exists() && self->epoch == recorder_epoch() &&
             atomic_load(&recorder_page->phase) == RECORDER_ACTIVE)
             ledger_count(LEDGER_STAT_CPU_LOST, weight);
         else
@@ -144,7 +144,7 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
         return;
     self->fired += weight;
     /* under a seccomp filter neither a ledger nor a table entry can be made */
-    bool sealed = handler_sealed() && (!ledger || self->index == 0);
+    bool sealed = handler_sealed() && (!ledger_exists() || self->index == 0);
     if (sealed || !recorder_ledger()) {
         self->owed += weight; /* the code that was interrupted is just making it */
         return;

@@ -20,14 +20,14 @@
  * there are several threads: the peak is exact to so many bytes a thread. */
 #define PENDING_MAX ((int64_t)32 << 10)
 
-uintptr_t heap_free_mask; /* 0 until started: every free comes by */
+_Atomic(uintptr_t) heap_free_mask; /* 0 until started: every free comes by */
 #define ONES_8 1, 1, 1, 1, 1, 1, 1, 1
 #define ONES_64 ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8
 #define ONES_512 ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64, ONES_64
-static const uint8_t all_pages[HEAP_PAGES] = {ONES_512, ONES_512, ONES_512, ONES_512,
-                                              ONES_512, ONES_512, ONES_512, ONES_512};
+static heap_page_count all_pages[HEAP_PAGES] = {ONES_512, ONES_512, ONES_512, ONES_512,
+                                                ONES_512, ONES_512, ONES_512, ONES_512};
 static LATE_TABLE _Atomic(uint8_t) followed_pages[HEAP_PAGES];
-const uint8_t *heap_pages = all_pages;
+heap_page_count *_Atomic heap_pages = all_pages;
 static bool exact;
 /* Live sampled blocks that lie where the mask doesn't look. */
 static _Atomic(uint32_t) unplaced;
@@ -53,7 +53,7 @@ void heap_start(bool active)
     atomic_store(&unplaced, 0);
     /* A forked child follows none of its parent's blocks: what is counted of them
      * only costs it a look. */
-    heap_pages = exact ? all_pages : (const uint8_t *)followed_pages;
+    heap_pages = exact ? all_pages : followed_pages;
     if (on)
         live_start(exact, config.max_memory);
     heap_free_mask = !on ? ~(uintptr_t)0 : exact ? 0 : HEAP_MASK_PLACED;
@@ -126,7 +126,7 @@ static void account_inuse(int64_t bytes)
 void heap_thread_end(void)
 {
     struct thread_state *self = &thread_self;
-    if (self->heap_pending && ledger && self->epoch == recorder_epoch())
+    if (self->heap_pending && ledger_exists() && self->epoch == recorder_epoch())
         account_inuse(0);
     self->heap_pending = 0;
 }
@@ -161,6 +161,21 @@ static void record_free(uint32_t site, const void *block)
     account_inuse(-weighted(ledger_site_key(site)));
 }
 
+/*
+ * The mask follows `unplaced`, whichever thread changes that. Another one's store may
+ * overtake ours: whoever has stored looks again, so that the last store was right. (One
+ * that isn't would leave the frees of blocks unseen that lie where the mask doesn't look.)
+ */
+static void mask_renew(void)
+{
+    bool any = atomic_load(&unplaced) != 0, before;
+    do {
+        before = any;
+        atomic_store(&heap_free_mask, before ? 0 : HEAP_MASK_PLACED);
+        any = atomic_load(&unplaced) != 0;
+    } while (any != before);
+}
+
 static bool placed(const void *block)
 {
     return ((uintptr_t)block & HEAP_MASK_PLACED) == 0;
@@ -185,7 +200,7 @@ static void follow(const void *block, uint32_t site)
     page_count(block, 1);
     if (!placed(block)) {
         atomic_fetch_add(&unplaced, 1);
-        heap_free_mask = 0;
+        mask_renew();
     }
 }
 
@@ -197,7 +212,7 @@ static uint32_t unfollow(const void *block)
         return site;
     page_count(block, -1);
     if (!placed(block) && atomic_fetch_sub(&unplaced, 1) == 1)
-        heap_free_mask = HEAP_MASK_PLACED;
+        mask_renew();
     return site;
 }
 

@@ -18,6 +18,7 @@
 
 #include "sample/thread.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,7 @@
  *   ~0                none is (NULL passes the test, and is handled)
  */
 #define HEAP_MASK_PLACED ((uintptr_t)0xfef)
-extern uintptr_t heap_free_mask __attribute__((visibility("hidden")));
+extern _Atomic(uintptr_t) heap_free_mask __attribute__((visibility("hidden")));
 
 /*
  * Its second: how many followed blocks lie in the pages that share an entry with
@@ -41,7 +42,8 @@ extern uintptr_t heap_free_mask __attribute__((visibility("hidden")));
  * all through. Exact mode, and the time before the start, have a table full of ones.
  */
 #define HEAP_PAGES 4096u
-extern const uint8_t *heap_pages __attribute__((visibility("hidden")));
+typedef const _Atomic(uint8_t) heap_page_count;
+extern heap_page_count *_Atomic heap_pages __attribute__((visibility("hidden")));
 
 static inline unsigned heap_page(const void *block)
 {
@@ -52,8 +54,12 @@ static inline unsigned heap_page(const void *block)
  * allocator's and nothing of ours. */
 static inline bool heap_may_follow(const void *block)
 {
-    return ((uintptr_t)block & heap_free_mask) == 0 &&
-           __builtin_expect(*(const volatile uint8_t *)&heap_pages[heap_page(block)] != 0, 0);
+    uintptr_t mask = atomic_load_explicit(&heap_free_mask, memory_order_relaxed);
+    if (((uintptr_t)block & mask) != 0)
+        return false;
+    heap_page_count *pages = atomic_load_explicit(&heap_pages, memory_order_relaxed);
+    return __builtin_expect(
+        atomic_load_explicit(&pages[heap_page(block)], memory_order_relaxed) != 0, 0);
 }
 
 /* Takes a request off the thread's count: still above zero? The size's top bit is left

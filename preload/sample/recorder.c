@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 static struct recorder_page first_page;
-struct recorder_page *recorder_page = &first_page;
+struct recorder_page *_Atomic recorder_page = &first_page;
 
 _Atomic(uint32_t) recorder_epoch_now; /* copied by fork: a child counts on from its parent */
 static unsigned planes = LEDGER_PLANES_MAX;

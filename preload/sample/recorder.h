@@ -36,7 +36,7 @@ struct recorder_page {
 };
 
 /* The wiped page; a static stand-in before the first start. */
-extern struct recorder_page *recorder_page __attribute__((visibility("hidden")));
+extern struct recorder_page *_Atomic recorder_page __attribute__((visibility("hidden")));
 
 /* Leaves NEW: resolves the real functions, reads the configuration, decides.
  * True when the process is now ACTIVE. Safe to call from anywhere, any time. */

@@ -56,7 +56,7 @@ static struct thread_birth *birth_take(void)
             return &table[n];
         }
         /* another thread may have taken it: then `next` is stale and the exchange fails */
-        uint32_t next = *(volatile uint32_t *)&table[first - 1].next;
+        uint32_t next = atomic_load_explicit(&table[first - 1].next, memory_order_relaxed);
         wanted = ((old >> 32) + 1) << 32 | next;
     } while (!atomic_compare_exchange_weak(&births_free, &old, wanted));
     return &table[first - 1];
@@ -67,7 +67,7 @@ static void birth_give(struct thread_birth *birth)
     uint32_t mine = (uint32_t)(birth - birth_table()) + 1;
     uint64_t old = atomic_load(&births_free), wanted;
     do {
-        *(volatile uint32_t *)&birth->next = (uint32_t)old;
+        atomic_store_explicit(&birth->next, (uint32_t)old, memory_order_relaxed);
         wanted = ((old >> 32) + 1) << 32 | mine;
     } while (!atomic_compare_exchange_weak(&births_free, &old, wanted));
 }
@@ -185,7 +185,7 @@ struct thread_start threadcreate_born(struct thread_birth *record)
         self->creator = birth.creator;
     if (real.pthread_setspecific(key, (void *)1) != 0)
         cpu_thread_end(0); /* its end wouldn't be noticed, and the timer outlive it */
-    if (ledger)
+    if (ledger_exists())
         thread_index();
     recorder_leave();
     return birth.start;

@@ -10,6 +10,7 @@
 #ifndef LIBPROF_SAMPLE_THREADCREATE_H
 #define LIBPROF_SAMPLE_THREADCREATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,12 +23,12 @@ struct thread_start {
 
 struct thread_birth {
     struct thread_start start;
-    size_t stack_size; /* bytes, guard included; 0 = not known */
-    uint32_t creator;  /* stack reference */
-    uint32_t site;     /* of the threadcreate profile; 0 = not recorded */
-    uint32_t epoch;    /* the process whose ledger they refer to */
-    bool masked;       /* the creator believes that it blocks our signal */
-    uint32_t next;     /* of the free records */
+    size_t stack_size;      /* bytes, guard included; 0 = not known */
+    uint32_t creator;       /* stack reference */
+    uint32_t site;          /* of the threadcreate profile; 0 = not recorded */
+    uint32_t epoch;         /* the process whose ledger they refer to */
+    bool masked;            /* the creator believes that it blocks our signal */
+    _Atomic(uint32_t) next; /* of the free records */
 };
 
 /*

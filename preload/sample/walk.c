@@ -151,7 +151,7 @@ static void describe(const struct request *request, const struct asked *found, u
 
 void walk_collect(void)
 {
-    if (!ledger || !handler_signal || handler_sealed())
+    if (!ledger_exists() || !handler_signal || handler_sealed())
         return;
     struct request request = {.pid = sys_getpid(), .own_tid = (uint32_t)sys_gettid()};
     if (!task_each(count_thread, &request.size))
@@ -201,7 +201,7 @@ void walk_answer(const ucontext_t *context)
     struct thread_state *self = &thread_self;
     if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
         return;
-    if (!handler_has_room(context) || !recorder_active() || !ledger || self->ended)
+    if (!handler_has_room(context) || !recorder_active() || !ledger_exists() || self->ended)
         return;
     if (self->epoch != recorder_epoch() && !thread_setup())
         return;
