@@ -54,10 +54,10 @@ static __attribute__((noinline)) void *allocate(size_t size, unsigned place)
 {
     void *block = NULL;
     switch (place & 15) {
-        PLACE(0)
-        PLACE(1)
-        PLACE(2) PLACE(3) PLACE(4) PLACE(5) PLACE(6) PLACE(7) PLACE(8) PLACE(9) PLACE(10) PLACE(11)
-            PLACE(12) PLACE(13) PLACE(14) PLACE(15)
+        /* clang-format off */
+        PLACE(0) PLACE(1) PLACE(2) PLACE(3) PLACE(4) PLACE(5) PLACE(6) PLACE(7)
+        PLACE(8) PLACE(9) PLACE(10) PLACE(11) PLACE(12) PLACE(13) PLACE(14) PLACE(15)
+        /* clang-format on */
     }
     __asm__ volatile("" : "+r"(block) : : "memory");
     if (!block)

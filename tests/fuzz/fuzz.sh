@@ -4,11 +4,14 @@
 # A crash leaves its input in the working directory, named crash-*.
 set -e
 root=$1 build=$2 target=$3 seconds=${4:-10}
-command -v clang >/dev/null || exit 77
+command -v clang >/dev/null || { echo 'no clang'; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo 'int LLVMFuzzerTestOneInput(const char*d,unsigned long n){return 0;}' >"$work/probe.c"
-clang -fsanitize=fuzzer,address "$work/probe.c" -o "$work/probe" 2>/dev/null || exit 77
+clang -fsanitize=fuzzer,address "$work/probe.c" -o "$work/probe" 2>/dev/null || {
+    echo "clang has no libFuzzer (Debian: libclang-rt-14-dev)"
+    exit 77
+}
 
 collector=$root/collector preload=$root/preload
 case $target in
@@ -32,7 +35,7 @@ src:*/collector/profile/profile_write.c
 EOF
 # shellcheck disable=SC2086
 clang -g -O1 -w -std=gnu17 -D_GNU_SOURCE -DLIBPROF_VERSION='"fuzz"' \
-    -fsanitize=fuzzer,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined \
+    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
     -fsanitize-ignorelist="$work/ignore" \
     -I"$collector" -I"$preload" -I"$build/preload/dump" \
     "$root/tests/fuzz/fuzz_$target.c" $sources \

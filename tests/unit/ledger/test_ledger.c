@@ -192,7 +192,7 @@ static void a_hostile_ledger_is_harmless(void **state)
     ledger_thread(1, 0, "t");
     memory_open_all(); /* for the copy below */
     uint64_t size = ledger->sections[LEDGER_COUNTERS + 2].offset;
-    unsigned char *copy = malloc(size);
+    unsigned char *copy = aligned_alloc(64, (size + 63) & ~UINT64_C(63));
     assert_non_null(copy);
     srand(1);
     for (int round = 0; round < 400; round++) {
@@ -230,7 +230,7 @@ static void a_truncated_ledger_is_refused(void **state)
     struct ledger_view view;
     assert_non_null(ledger_view_open(&view, ledger, 100));
     assert_non_null(ledger_view_open(&view, ledger, ledger->size - 4096));
-    uint64_t not_a_ledger[1024] = {0};
+    _Alignas(64) uint64_t not_a_ledger[1024] = {0};
     assert_non_null(ledger_view_open(&view, not_a_ledger, sizeof not_a_ledger));
 }
 

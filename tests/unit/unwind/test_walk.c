@@ -352,7 +352,9 @@ static void on_budget_signal(int number)
     assert_int_equal(last_end, UNWIND_COMPLETE);
     assert_true(last_count > 5);
     fprintf(stderr, "a cold walk takes %zu bytes of stack\n", used);
+#ifndef __SANITIZE_ADDRESS__ /* whose frames are larger */
     assert_true(used > 500 && used <= 4096);
+#endif
 }
 
 __attribute__((noinline, force_align_arg_pointer)) static void raise_realigned(void)

@@ -1,0 +1,79 @@
+/* Blocks that one thread enters and another one takes out. Argument: exact or sampled. */
+#include "ledger/memory.h"
+#include "sample/live.h"
+#include "stress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROUNDS 200000
+#define SLOTS 64      /* blocks on their way from hand to hand */
+#define REGIONS 40    /* that threads make at the same moment */
+#define BLOCKS 100000 /* each thread's own addresses */
+
+_Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
+
+static _Atomic(uintptr_t) slots[SLOTS];
+static _Atomic(uint64_t) inserted, removed;
+static uintptr_t granule;
+
+/* No two blocks of any threads start in one granule; a region has blocks of all threads. */
+static uintptr_t address_of(unsigned thread, unsigned n)
+{
+    uintptr_t region = n % REGIONS, inside = (uintptr_t)(n / REGIONS) * STRESS_THREADS + thread;
+    return UINT64_C(0x7f0000000000) + (region << LIVE_REGION_SHIFT) +
+           inside * granule % (UINT64_C(1) << LIVE_REGION_SHIFT);
+}
+
+static uint32_t site_of(uintptr_t address)
+{
+    return (uint32_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> 44) | 1;
+}
+
+static void take_out(uintptr_t address)
+{
+    stress_check(live_holds((void *)address));
+    stress_check(live_remove((void *)address) == site_of(address));
+    atomic_fetch_add_explicit(&removed, 1, memory_order_relaxed);
+}
+
+static void exchange_blocks(unsigned thread, void *argument)
+{
+    static _Atomic(bool) busy[STRESS_THREADS][BLOCKS];
+    const unsigned blocks = *(const unsigned *)argument;
+    uint64_t seed = thread;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned n = stress_random(&seed) % blocks;
+        uintptr_t mine = address_of(thread, n);
+        if (!atomic_load_explicit(&busy[thread][n], memory_order_relaxed)) {
+            atomic_store_explicit(&busy[thread][n], true, memory_order_relaxed);
+            stress_check(live_insert((void *)mine, site_of(mine)) == 0);
+            atomic_fetch_add_explicit(&inserted, 1, memory_order_relaxed);
+            /* whoever finds one there frees it; its address isn't used again */
+            uintptr_t other = atomic_exchange(&slots[stress_random(&seed) % SLOTS], mine);
+            if (other)
+                take_out(other);
+        }
+        /* a block nobody has entered */
+        stress_check(live_remove((void *)(address_of(thread, n) + (UINT64_C(1) << 40))) == 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bool exact = argc < 2 || strcmp(argv[1], "sampled") != 0;
+    granule = exact ? 8 : 4096;
+    /* as many as have granules of their own in the regions */
+    unsigned blocks = exact ? BLOCKS : REGIONS * (1024 / STRESS_THREADS);
+    live_start(exact, UINT64_C(1) << 30);
+    stress_run(exchange_blocks, &blocks);
+    for (unsigned n = 0; n < SLOTS; n++)
+        if (slots[n])
+            take_out(slots[n]);
+    stress_check(inserted == removed && inserted > blocks);
+    /* Each leaf was counted once, whoever made it. */
+    uint64_t leaf = (UINT64_C(1) << LIVE_REGION_SHIFT) / granule * sizeof(live_entry);
+    stress_check(atomic_load(&live_table)->used == leaf * REGIONS);
+    fprintf(stderr, "%lu blocks\n", (unsigned long)inserted);
+    return stress_result();
+}
