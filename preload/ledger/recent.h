@@ -32,8 +32,9 @@ static inline uint64_t recent_mix(uint64_t site)
 static inline uint32_t recent_find(uint64_t hash)
 {
     const struct recent_entry *entry = &recent_entries[hash % RECENT_ENTRIES];
+    /* acquire: what another thread wrote of a site that it made is seen with it */
+    uint64_t tag = atomic_load_explicit(&entry->tag, memory_order_acquire);
     uint64_t site = atomic_load_explicit(&entry->site, memory_order_relaxed);
-    uint64_t tag = atomic_load_explicit(&entry->tag, memory_order_relaxed);
     return (tag ^ recent_mix(site)) == hash ? (uint32_t)site : 0;
 }
 
@@ -42,7 +43,7 @@ static inline void recent_enter(uint64_t hash, uint32_t site)
 {
     struct recent_entry *entry = &recent_entries[hash % RECENT_ENTRIES];
     atomic_store_explicit(&entry->site, site, memory_order_relaxed);
-    atomic_store_explicit(&entry->tag, hash ^ recent_mix(site), memory_order_relaxed);
+    atomic_store_explicit(&entry->tag, hash ^ recent_mix(site), memory_order_release);
 }
 
 /* A new ledger numbers its sites anew. */

@@ -125,9 +125,9 @@ static void load_and_walk(unsigned thread, void *unused)
 
 int main(void)
 {
-    unwind_init(UNWIND_CFI, NULL);
+    unwind_init(UNWIND_CFI);
     stress_run(fill_cache, NULL);
-    memset(cache_ways, 0, sizeof cache_ways);
+    memset(cache_sets, 0, sizeof cache_sets);
     stress_run(take_memos, NULL);
     stress_run(load_and_walk, NULL);
     fprintf(stderr, "%u modules\n", module_count() - 1);
