@@ -2,11 +2,13 @@
 
 #include "dump/directory.h"
 #include "profile/mem.h"
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -259,9 +261,25 @@ static void add_site(struct process_totals *totals, const struct ledger_site_vie
     }
 }
 
+/* The threads of a process that runs: a folder each in its task/, and a link to it for each of
+ * those (proc(5), stat(2)); 0 when it can't be told. The ledger knows those alone that
+ * something was recorded of. */
+static uint32_t threads_now(const struct process *process)
+{
+    struct pollfd end = {process->pidfd, POLLIN, 0};
+    struct stat task;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process->pid);
+    if (process->pidfd < 0 || stat(path, &task) < 0 || task.st_nlink <= 2)
+        return 0;
+    /* it lives: the folder was its own, not another's of the same number */
+    return poll(&end, 1, 0) == 0 ? (uint32_t)task.st_nlink - 2 : 0;
+}
+
 void process_get_totals(struct process *process, struct process_totals *out)
 {
     memset(out, 0, sizeof *out);
+    uint32_t now = threads_now(process);
     pthread_rwlock_rdlock(&process->ledger_lock);
     const struct ledger_view *view = &process->view;
     if (!process->ledger_base) {
@@ -284,5 +302,7 @@ void process_get_totals(struct process *process, struct process_totals *out)
         struct ledger_thread_view thread;
         out->threads += ledger_view_thread(view, n, &thread) && !thread.end_ns;
     }
+    if (now)
+        out->threads = now;
     pthread_rwlock_unlock(&process->ledger_lock);
 }

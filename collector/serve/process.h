@@ -44,7 +44,7 @@ struct process_totals {
     uint64_t cpu_ns;     /* sampled */
     uint64_t cpu_samples;
     uint64_t samples;  /* events of all profiles */
-    uint32_t threads;  /* alive, as far as seen */
+    uint32_t threads;  /* alive; of an ended process: when it ended, as far as seen */
     uint64_t reserved; /* bytes of the ledger in memory */
 };
 struct process {

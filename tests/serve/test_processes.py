@@ -54,6 +54,18 @@ def test_every_end():
     server.stop()
 
 
+def test_threads_are_counted():
+    """Those that run, whether something was recorded of them or not."""
+    server = Server()
+    idle, busy = server.run("sleep", "20"), server.run(SERVED, "work", "3")
+    server.wait(lambda ps: all(ps.get(str(app.pid), {}).get("threads") == number
+                               for app, number in ((idle, "1"), (busy, "2"))))
+    idle.kill()
+    idle.wait()
+    busy.wait()
+    server.stop()
+
+
 def test_memory_limit():
     """A process that runs against a limit and dies leaves its heap."""
     server = Server()
