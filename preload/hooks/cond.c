@@ -12,21 +12,16 @@
  * All are cancellation points: nothing is held while the real call runs.
  */
 #include "hooks/export.h"
+#include "hooks/lock.h"
 #include "runtime/real.h"
 #include "sample/contention.h"
 
-#include <errno.h>
 #include <pthread.h>
-
-static inline bool has_waited(int error)
-{
-    return error == 0 || error == ETIMEDOUT || error == EOWNERDEAD || error == ENOTRECOVERABLE;
-}
 
 /* The wait is about to unlock the mutex. */
 static inline void unlock(const pthread_mutex_t *mutex, uintptr_t function)
 {
-    if (waiters_any(mutex)) {
+    if (waiters_any(mutex) && lock_is_let_go(mutex)) {
         struct waiters_charge charge = contention_unlock_begin(mutex);
         contention_unlock_end(&charge, LEDGER_LOCK_MUTEX, function);
     }
@@ -35,7 +30,7 @@ static inline void unlock(const pthread_mutex_t *mutex, uintptr_t function)
 #define COND_WAIT(function, ...)                                                                   \
     __extension__({                                                                                \
         unlock(mutex, (uintptr_t)real.function);                                                   \
-        CONTENTION_WAIT(NULL, LEDGER_LOCK_COND, has_waited(result), function, __VA_ARGS__);        \
+        CONTENTION_WAIT(NULL, LEDGER_LOCK_COND, lock_waited(result), function, __VA_ARGS__);       \
     })
 
 EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)

@@ -3,19 +3,14 @@
  * only. A thread that has ended already isn't waited for.
  */
 #include "hooks/export.h"
+#include "hooks/lock.h"
 #include "runtime/real.h"
 #include "sample/contention.h"
 
-#include <errno.h>
 #include <pthread.h>
 
-static inline bool has_waited(int error)
-{
-    return error == 0 || error == ETIMEDOUT;
-}
-
 #define JOIN_WAIT(function, ...)                                                                   \
-    CONTENTION_WAIT(NULL, LEDGER_LOCK_THREAD, has_waited(result), function, __VA_ARGS__)
+    CONTENTION_WAIT(NULL, LEDGER_LOCK_THREAD, lock_waited(result), function, __VA_ARGS__)
 
 EXPORT int pthread_join(pthread_t thread, void **value)
 {

@@ -14,32 +14,25 @@
  * from their word instead.
  */
 #include "hooks/export.h"
+#include "hooks/lock.h"
 #include "runtime/real.h"
-#include "runtime/sys.h"
 #include "sample/contention.h"
-#include "sample/handler.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 
-/* It waited: it got the lock, or the time was over. */
-static inline bool has_waited(int error)
-{
-    return error == 0 || error == EOWNERDEAD || error == ETIMEDOUT;
-}
-
 #ifdef __GLIBC__
-/* Of __data.__kind, and the part of __data.__lock that is not the ceiling
- * (nptl/pthreadP.h). The fields are in glibc's public headers, for the static
- * initializers. */
-#define ROBUST_BIT 16
-#define PROTECT_BIT 64
-#define PROTECT_LOCKED 0x7ffff
+#define PROTECT_LOCKED 0x7ffff /* the part of __data.__lock that is not the ceiling */
 
 static inline bool may_be_tried(const pthread_mutex_t *mutex)
 {
-    return (mutex->__data.__kind & (ROBUST_BIT | PROTECT_BIT)) == 0;
+    return (mutex->__data.__kind & (LOCK_ROBUST | LOCK_PROTECT)) == 0;
+}
+
+/* Is it held, by whomever? Of a robust one that needn't be true (is_held). */
+static inline bool is_word_set(const pthread_mutex_t *mutex)
+{
+    return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) != 0;
 }
 
 /* Does another thread, alive, hold a mutex that may not be tried? A robust one's
@@ -47,15 +40,18 @@ static inline bool may_be_tried(const pthread_mutex_t *mutex)
 static bool is_held(const pthread_mutex_t *mutex)
 {
     uint32_t word = (uint32_t)__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED);
-    if (mutex->__data.__kind & PROTECT_BIT)
+    if (mutex->__data.__kind & LOCK_PROTECT)
         return (word & PROTECT_LOCKED) != 0;
     uint32_t owner = word & FUTEX_TID_MASK;
-    if (handler_sealed()) /* can't ask who we are: it counts as free, and isn't timed */
-        return false;
-    return owner && !(word & FUTEX_OWNER_DIED) && owner != (uint32_t)sys_gettid();
+    return owner && !(word & FUTEX_OWNER_DIED) && !lock_is_own_tid(owner);
 }
 #else
 static inline bool may_be_tried(const pthread_mutex_t *mutex)
+{
+    return true;
+}
+
+static bool is_word_set(const pthread_mutex_t *mutex)
 {
     return true;
 }
@@ -78,16 +74,71 @@ static inline bool try(pthread_mutex_t *mutex)
     return LIKELY(may_be_tried(mutex)) && LIKELY(real.pthread_mutex_trylock(mutex) == 0);
 }
 
+#define MUTEX_WAIT(function, ...)                                                                  \
+    CONTENTION_WAIT(lock_to_blame(mutex), LEDGER_LOCK_MUTEX, lock_waited(result), function,        \
+                    __VA_ARGS__)
+
 static __attribute__((noinline)) int lock_wait(pthread_mutex_t *mutex)
 {
-    return CONTENTION_WAIT(mutex, LEDGER_LOCK_MUTEX, has_waited(result), pthread_mutex_lock, mutex);
+    return MUTEX_WAIT(pthread_mutex_lock, mutex);
 }
 
-EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
+/* In a storm, a call that isn't drawn. */
+static __attribute__((noinline)) int lock_watched(pthread_mutex_t *mutex)
 {
+    struct contention_wait wait;
+    contention_wait_watch(&wait);
+    int result = real.pthread_mutex_lock(mutex);
+    contention_wait_end(&wait, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_lock,
+                        lock_waited(result));
+    return result;
+}
+
+/* One that is drawn, and waits. held: it was to be seen beforehand. */
+static __attribute__((noinline)) int lock_drawn(pthread_mutex_t *mutex, bool held)
+{
+    struct contention_wait wait;
+    contention_call_begin(&wait, lock_to_blame(mutex), held);
+    int result = real.pthread_mutex_lock(mutex);
+    contention_wait_end(&wait, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_lock,
+                        lock_waited(result));
+    return result;
+}
+
+/* Whatever isn't a calm thread's common mutex. */
+static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
+{
+    bool held = is_word_set(mutex);
     if (!contention_on() || needs_no_wait(mutex))
         return real.pthread_mutex_lock(mutex);
-    return try(mutex) ? 0 : lock_wait(mutex);
+    bool drawn =
+        thread_self.storm.skip == STORM_ASK && storm_draw_call(&thread_self.storm, storm_ticks());
+    if (try(mutex))
+        return 0;
+    return drawn ? lock_drawn(mutex, held) : lock_wait(mutex);
+}
+
+static __attribute__((noinline)) int lock_calmly(pthread_mutex_t *mutex)
+{
+    if (!LIKELY(may_be_tried(mutex)))
+        return lock_carefully(mutex);
+    return LIKELY(real.pthread_mutex_trylock(mutex) == 0) ? 0 : lock_wait(mutex);
+}
+
+/*
+ * What disturbs a storm most is the attempt: it fails, a moment later the real call is
+ * lucky, and so the lock goes to and fro where one thread would have slept. So calls that
+ * aren't drawn only read the mutex's word.
+ */
+EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    int skip = thread_self.storm.skip;
+    if (LIKELY(skip == STORM_CALM))
+        return lock_calmly(mutex);
+    if (skip == STORM_ASK)
+        return lock_carefully(mutex);
+    thread_self.storm.skip = skip - 1;
+    return is_word_set(mutex) ? lock_watched(mutex) : real.pthread_mutex_lock(mutex);
 }
 
 EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
@@ -96,8 +147,7 @@ EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec
         return real.pthread_mutex_timedlock(mutex, until);
     if (try(mutex))
         return 0;
-    return CONTENTION_WAIT(mutex, LEDGER_LOCK_MUTEX, has_waited(result), pthread_mutex_timedlock,
-                           mutex, until);
+    return MUTEX_WAIT(pthread_mutex_timedlock, mutex, until);
 }
 
 EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
@@ -109,23 +159,12 @@ EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
         return real.pthread_mutex_clocklock(mutex, clock, until);
     if (try(mutex))
         return 0;
-    return CONTENTION_WAIT(mutex, LEDGER_LOCK_MUTEX, has_waited(result), pthread_mutex_clocklock,
-                           mutex, clock, until);
-}
-
-/* Will this unlock leave a recursive mutex locked? Then it lets nobody go. */
-static inline bool stays_locked(const pthread_mutex_t *mutex)
-{
-#ifdef __GLIBC__
-    return (mutex->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1;
-#else
-    return false;
-#endif
+    return MUTEX_WAIT(pthread_mutex_clocklock, mutex, clock, until);
 }
 
 static __attribute__((noinline)) int unlock_waited_for(pthread_mutex_t *mutex)
 {
-    if (stays_locked(mutex))
+    if (!lock_is_let_go(mutex))
         return real.pthread_mutex_unlock(mutex);
     return CONTENTION_UNLOCK(mutex, LEDGER_LOCK_MUTEX, pthread_mutex_unlock);
 }
@@ -139,7 +178,7 @@ EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
 static __attribute__((noinline)) int spin_wait(pthread_spinlock_t *lock)
 {
     const void *name = (const void *)lock; /* a spin lock's type is volatile */
-    return CONTENTION_WAIT(name, LEDGER_LOCK_SPIN, has_waited(result), pthread_spin_lock, lock);
+    return CONTENTION_WAIT(name, LEDGER_LOCK_SPIN, lock_waited(result), pthread_spin_lock, lock);
 }
 
 EXPORT int pthread_spin_lock(pthread_spinlock_t *lock)

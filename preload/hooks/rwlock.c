@@ -4,29 +4,15 @@
  * together they are charged with the whole wait.
  */
 #include "hooks/export.h"
+#include "hooks/lock.h"
 #include "runtime/real.h"
 #include "sample/contention.h"
 
-#include <errno.h>
 #include <pthread.h>
 
-static inline bool has_waited(int error)
-{
-    return error == 0 || error == ETIMEDOUT;
-}
-
-/* glibc refuses a wrong clock or time also when the lock is free (POSIX lets it
- * choose): such a call is left to it. */
-static inline bool time_is_valid(clockid_t clock, const struct timespec *until)
-{
-    /* NULL is "for ever" to glibc, though its header tells the compiler that it can't be. */
-    __asm__("" : "+r"(until));
-    return until && (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && until->tv_nsec >= 0 &&
-           until->tv_nsec < 1000000000;
-}
-
 #define RWLOCK_WAIT(function, ...)                                                                 \
-    CONTENTION_WAIT(lock, LEDGER_LOCK_RWLOCK, has_waited(result), function, __VA_ARGS__)
+    CONTENTION_WAIT(lock_to_blame_rw(lock), LEDGER_LOCK_RWLOCK, lock_waited(result), function,     \
+                    __VA_ARGS__)
 
 static __attribute__((noinline)) int rdlock_wait(pthread_rwlock_t *lock)
 {
@@ -54,7 +40,7 @@ EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 
 EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until)
 {
-    if (!contention_on() || !time_is_valid(CLOCK_REALTIME, until))
+    if (!contention_on() || !lock_time_is_valid(CLOCK_REALTIME, until))
         return real.pthread_rwlock_timedrdlock(lock, until);
     if (real.pthread_rwlock_tryrdlock(lock) == 0)
         return 0;
@@ -63,7 +49,7 @@ EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct times
 
 EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)
 {
-    if (!contention_on() || !time_is_valid(CLOCK_REALTIME, until))
+    if (!contention_on() || !lock_time_is_valid(CLOCK_REALTIME, until))
         return real.pthread_rwlock_timedwrlock(lock, until);
     if (real.pthread_rwlock_trywrlock(lock) == 0)
         return 0;
@@ -73,7 +59,7 @@ EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct times
 EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
                                       const struct timespec *until)
 {
-    if (!contention_on() || !time_is_valid(clock, until))
+    if (!contention_on() || !lock_time_is_valid(clock, until))
         return real.pthread_rwlock_clockrdlock(lock, clock, until);
     if (real.pthread_rwlock_tryrdlock(lock) == 0)
         return 0;
@@ -83,7 +69,7 @@ EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
 EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
                                       const struct timespec *until)
 {
-    if (!contention_on() || !time_is_valid(clock, until))
+    if (!contention_on() || !lock_time_is_valid(clock, until))
         return real.pthread_rwlock_clockwrlock(lock, clock, until);
     if (real.pthread_rwlock_trywrlock(lock) == 0)
         return 0;

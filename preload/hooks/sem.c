@@ -9,18 +9,13 @@
  * after ours alone they are made again, until the same moment.
  */
 #include "hooks/export.h"
+#include "hooks/lock.h"
 #include "hooks/repeat.h"
 #include "sample/contention.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-
-/* The result of a wait that blocked: it has the semaphore, or waited for nothing. */
-static inline bool has_waited(int result)
-{
-    return result == 0 || errno == ETIMEDOUT || errno == EINTR;
-}
 
 /* Takes a semaphore that is free. errno stays as it was. */
 static inline bool try(sem_t *semaphore)
@@ -32,13 +27,6 @@ static inline bool try(sem_t *semaphore)
     return taken;
 }
 
-/* glibc refuses a wrong clock or time also when the semaphore is free. */
-static inline bool time_is_valid(clockid_t clock, const struct timespec *until)
-{
-    return (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && until->tv_nsec >= 0 &&
-           until->tv_nsec < 1000000000;
-}
-
 /* real.function(arguments...) as a wait, made again after our signal alone. */
 #define SEM_WAIT(function, ...)                                                                    \
     __extension__({                                                                                \
@@ -46,7 +34,7 @@ static inline bool time_is_valid(clockid_t clock, const struct timespec *until)
         contention_wait_begin(&wait, NULL);                                                        \
         int result = REPEAT(real.function(__VA_ARGS__), (void)0);                                  \
         contention_wait_end(&wait, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.function,                \
-                            has_waited(result));                                                   \
+                            lock_waited(result ? errno : 0));                                      \
         result;                                                                                    \
     })
 
@@ -56,19 +44,20 @@ EXPORT int sem_wait(sem_t *semaphore)
         return REPEAT(real.sem_wait(semaphore), (void)0);
     if (try(semaphore))
         return 0;
-    return CONTENTION_WAIT(NULL, LEDGER_LOCK_SEMAPHORE, has_waited(result), sem_wait, semaphore);
+    return CONTENTION_WAIT(NULL, LEDGER_LOCK_SEMAPHORE, lock_waited(result ? errno : 0), sem_wait,
+                           semaphore);
 }
 
 EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *until)
 {
-    if (!contention_on() || !time_is_valid(CLOCK_REALTIME, until))
+    if (!contention_on() || !lock_time_is_valid(CLOCK_REALTIME, until))
         return REPEAT(real.sem_timedwait(semaphore, until), (void)0);
     return try(semaphore) ? 0 : SEM_WAIT(sem_timedwait, semaphore, until);
 }
 
 EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
-    if (!contention_on() || !time_is_valid(clock, until))
+    if (!contention_on() || !lock_time_is_valid(clock, until))
         return REPEAT(real.sem_clockwait(semaphore, clock, until), (void)0);
     return try(semaphore) ? 0 : SEM_WAIT(sem_clockwait, semaphore, clock, until);
 }

@@ -1,22 +1,26 @@
 #include "sample/contention.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
+#include "sample/rate.h"
 #include "sample/recorder.h"
 #include "sample/scratch.h"
 
 #include <time.h>
 
-#define EVENT                                                                                      \
-    UINT64_C(65536) /* block and mutex sites count in fractions of an event (layout.h)             \
-                     */
+/* Block and mutex sites count in fractions of an event (layout.h). */
+#define EVENT UINT64_C(65536)
 
 _Atomic(uint32_t) contention_mode;
+
+/* Were all waits asked for, storm or not? */
+static bool every_wait;
 
 void contention_start(bool active)
 {
     if (contention_mode != CONTENTION_UNKNOWN)
         waiters_reset(); /* a forked child: its parent's threads wait here no more */
     bool on = active && (config.block_rate_ns || config.mutex_fraction);
+    every_wait = config.block_rate_ns == 1 || config.mutex_fraction == 1;
     contention_mode = on ? CONTENTION_ON : CONTENTION_OFF;
 }
 
@@ -33,28 +37,18 @@ bool contention_on_slow(void)
 }
 
 /* libc's clock_gettime reads the vDSO: AS-safe (signal-safety(7)), 22 ns where
- * the system call takes 100; 5 ns for the time of the last tick. */
-static uint64_t clock_ns(clockid_t clock)
+ * the system call takes 100. */
+static uint64_t now(void)
 {
     struct timespec ts;
-    clock_gettime(clock, &ts);
+    clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t now(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
-
-static uint64_t now_coarse(void)
-{
-    return clock_ns(CLOCK_MONOTONIC_COARSE);
-}
-
-/* Adds an event, or what it stands for, to the caller's stack. count: in 1/EVENT.
+/* Adds an event, or what it stands for, to the caller's stack. what.count: in 1/EVENT.
  * Inside recorder_enter. */
 static __attribute__((noinline)) void record(enum ledger_kind profile, enum ledger_lock kind,
-                                             uintptr_t function, uint64_t count, uint64_t ns)
+                                             uintptr_t function, struct rate_record what)
 {
     if (!recorder_ledger())
         return;
@@ -76,8 +70,8 @@ static __attribute__((noinline)) void record(enum ledger_kind profile, enum ledg
     struct ledger_counter *counter = site ? ledger_counter(thread_self.plane, site) : NULL;
     if (!counter)
         return;
-    thread_add(&counter->count, count);
-    thread_add(&counter->value, ns);
+    thread_add(&counter->count, what.count);
+    thread_add(&counter->value, what.ns);
 }
 
 /* Is this waiter one of those that say so? */
@@ -107,65 +101,22 @@ void contention_thread_end(void)
         leave(now());
 }
 
-/* From which length on a wait is recorded: with a uniform u in (0, 1], "longer than
- * u * rate" is true with probability wait/rate. */
-static uint64_t draw_threshold(void)
+/* A wait that is looked at begins. All draws are made now, for after it the thread has the lock. */
+static void look(struct contention_wait *wait, const void *lock)
 {
-    uint64_t rate = config.block_rate_ns;
-    if (rate <= 1)
-        return rate ? 1 : UINT64_MAX;
-    uint64_t threshold = (uint64_t)(thread_uniform() * (double)rate);
-    return threshold ? threshold : 1;
-}
-
-/*
- * A thread that waits more than this often in a tick is in a storm: of the rest of
- * the tick's waits one in STORM_WEIGHT is looked at, and stands for that many. The
- * weight is known before the wait, so the sums stay unbiased. The others are watched by
- * the coarse clock, lest a long one among them be lost, or counted sixteen times.
- */
-#define STORM_WAITS 16
-#define STORM_WEIGHT 16
-#define LONG_NS 50000000u
-
-/* How many waits the next one stands for, if it is drawn. */
-static unsigned storm_weight(uint64_t tick)
-{
-    struct thread_state *self = &thread_self;
-    if (config.block_rate_ns == 1 || config.mutex_fraction == 1)
-        return 1; /* every one is asked for */
-    if (self->wait_tick != (uint32_t)tick) {
-        self->wait_tick = (uint32_t)tick;
-        self->wait_count = 0;
-    }
-    return ++self->wait_count <= STORM_WAITS ? 1 : STORM_WEIGHT;
-}
-
-/* All draws are made before the wait, for after it the thread has the lock. */
-void contention_wait_begin(struct contention_wait *wait, const void *lock)
-{
-    wait->start_ns = 0;
     if (!recorder_enter())
         return;
-    uint64_t tick = now_coarse();
-    wait->weight = storm_weight(tick);
-    wait->epoch = recorder_epoch();
-    wait->entered = false;
-    if (wait->weight > 1 && thread_uniform() * STORM_WEIGHT > 1) {
-        wait->weight = 0;
-        wait->start_ns = tick;
-        recorder_leave();
-        return;
-    }
     bool drawn = lock && draw_waiter();
     if (drawn || config.block_rate_ns) {
-        wait->threshold_ns = draw_threshold();
+        wait->epoch = recorder_epoch();
+        wait->threshold_ns = rate_threshold(thread_uniform(), config.block_rate_ns);
         wait->start_ns = now();
+        storm_note(&thread_self.storm, wait->ticks, wait->start_ns);
         if (thread_self.waits_in)
             leave(wait->start_ns);
         if (drawn) {
             thread_self.waits_for = (uintptr_t)wait;
-            thread_self.waits_weight = wait->weight;
+            thread_self.waits_weight = (uint8_t)wait->weight;
             thread_self.waits_in = waiters_enter(lock, wait->weight, wait->start_ns);
             wait->entered = thread_self.waits_in != NULL;
             if (!wait->entered)
@@ -175,27 +126,57 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock)
     recorder_leave();
 }
 
-void contention_wait_end(struct contention_wait *wait, enum ledger_lock kind, uintptr_t function,
-                         bool waited)
+void contention_wait_begin(struct contention_wait *wait, const void *lock)
 {
+    wait->start_ns = 0;
+    wait->entered = wait->unwatched = false;
+    wait->ticks = storm_ticks();
+    wait->weight = every_wait ? 1 : storm_weigh(&thread_self.storm, wait->ticks);
+    if (wait->weight)
+        look(wait, lock);
+}
+
+void contention_call_begin(struct contention_wait *wait, const void *lock, bool held)
+{
+    wait->start_ns = 0;
+    wait->entered = false;
+    wait->unwatched = !held;
+    wait->ticks = storm_ticks();
+    wait->weight = STORM_WEIGHT;
+    look(wait, lock);
+}
+
+/* A wait of ns that stands for `weight` waits has ended. */
+static void record_wait(enum ledger_lock kind, uintptr_t function, unsigned weight, uint64_t ns,
+                        uint64_t threshold_ns)
+{
+    if (ns * weight < threshold_ns || !recorder_enter())
+        return;
+    record(LEDGER_KIND_BLOCK, kind, function,
+           rate_scale(EVENT * weight, ns * weight, config.block_rate_ns));
+    recorder_leave();
+}
+
+void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kind,
+                              uintptr_t function, bool waited)
+{
+    uint64_t ticks = storm_ticks();
+    if (wait->weight == 0) {
+        if (waited && config.block_rate_ns)
+            record_wait(kind, function, 1, storm_ns(&thread_self.storm, wait->ticks, ticks, now()),
+                        rate_threshold(thread_uniform(), config.block_rate_ns));
+        return;
+    }
     /* A handler that ran meanwhile may have forked: the child knows no waiters. */
     if (wait->start_ns == 0 || wait->epoch != recorder_epoch())
         return;
-    uint64_t end = wait->weight ? now() : now_coarse(), ns = end - wait->start_ns;
+    uint64_t end = now();
     if (wait->entered && thread_self.waits_in && thread_self.waits_for == (uintptr_t)wait)
         leave(end);
-    uint64_t weight = wait->weight, rate = config.block_rate_ns;
-    if (ns >= LONG_NS && weight != 1) {
-        weight = 1;
-        wait->threshold_ns = rate ? 0 : UINT64_MAX;
-    }
-    if (!waited || weight == 0 || ns * weight < wait->threshold_ns || !recorder_enter())
-        return;
-    if (ns * weight >= rate)
-        record(LEDGER_KIND_BLOCK, kind, function, EVENT * weight, ns * weight);
-    else
-        record(LEDGER_KIND_BLOCK, kind, function, EVENT * rate / ns, rate);
-    recorder_leave();
+    bool alone = !wait->unwatched && ticks - wait->ticks >= STORM_LONG;
+    if (waited) /* a long one stands for itself: all of them are recorded */
+        record_wait(kind, function, alone ? 1 : wait->weight, end - wait->start_ns,
+                    wait->threshold_ns);
 }
 
 struct waiters_charge contention_unlock_begin(const void *lock)
@@ -217,11 +198,10 @@ void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock
     if (charge->delay_ns == 0 || !recorder_enter())
         return;
     uint64_t fraction = config.mutex_fraction, rate = config.block_rate_ns;
-    uint64_t count = charge->arrived * fraction * EVENT, ns = charge->delay_ns * fraction;
-    if (ns >= rate)
-        record(LEDGER_KIND_MUTEX, kind, function, count, ns);
-    else if (thread_uniform() * (double)rate <= (double)ns)
+    uint64_t ns = charge->delay_ns * fraction;
+    /* A rate of 0 is block's own; here it is as good as 1. */
+    if (rate == 0 || ns >= rate_threshold(thread_uniform(), rate))
         record(LEDGER_KIND_MUTEX, kind, function,
-               (uint64_t)((double)count * (double)rate / (double)ns), rate);
+               rate_scale(charge->arrived * fraction * EVENT, ns, rate));
     recorder_leave();
 }

@@ -22,6 +22,7 @@
 #define LIBPROF_SAMPLE_CONTENTION_H
 
 #include "ledger/layout.h"
+#include "sample/storm.h"
 #include "sample/waiters.h"
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -51,11 +52,13 @@ static inline bool contention_on(void)
 }
 
 struct contention_wait {
-    uint64_t start_ns;     /* CLOCK_MONOTONIC; 0 = this wait isn't looked at */
+    uint64_t ticks;        /* when it began, by the processor's counter */
+    uint64_t start_ns;     /* CLOCK_MONOTONIC; 0 = it isn't looked at */
     uint64_t threshold_ns; /* a wait as long as this is recorded; UINT64_MAX: none is */
     uint32_t epoch;
-    uint32_t weight; /* waits that it stands for; 0: it is only watched, should it be a long one */
+    uint32_t weight; /* waits that it stands for; 0: it is only watched (storm.h) */
     bool entered;    /* an unlock is to be charged */
+    bool unwatched;  /* those it stands for aren't watched, however long they are */
 };
 
 /* The thread ends. What it waited for, it waits for no more, however it left. */
@@ -65,11 +68,33 @@ void contention_thread_end(void);
 void contention_wait_begin(struct contention_wait *wait, const void *lock);
 
 /*
- * It has waited. function: the real function it waited in; waited: false when it
- * didn't after all, but failed.
+ * The same for a call of a lock that was drawn in a storm, and then waits (storm_draw_call).
+ * held: the lock was seen held before the attempt; calls of which that is true are watched
+ * when they aren't drawn (contention_wait_watch), the others are not.
  */
-void contention_wait_end(struct contention_wait *wait, enum ledger_lock kind, uintptr_t function,
-                         bool waited);
+void contention_call_begin(struct contention_wait *wait, const void *lock, bool held);
+
+/* The thread is going to wait, and all that is asked is whether it will be long. */
+static inline void contention_wait_watch(struct contention_wait *wait)
+{
+    wait->weight = 0;
+    wait->ticks = storm_ticks();
+}
+
+void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kind,
+                              uintptr_t function, bool waited);
+
+/*
+ * It has waited. function: the real function it waited in; waited: false when it
+ * didn't after all, but failed. The thread has the lock now: most waits of a storm cost
+ * no more than the counter.
+ */
+static inline void contention_wait_end(struct contention_wait *wait, enum ledger_lock kind,
+                                       uintptr_t function, bool waited)
+{
+    if (wait->weight || storm_ticks() - wait->ticks >= STORM_LONG)
+        contention_wait_end_slow(wait, kind, function, waited);
+}
 
 /*
  * Around an unlock of which waiters_any is true: begin before the real unlock,

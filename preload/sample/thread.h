@@ -9,6 +9,7 @@
 #define LIBPROF_SAMPLE_THREAD_H
 
 #include "ledger/ledger.h"
+#include "sample/storm.h"
 #include "unwind/unwind.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,11 +41,10 @@ struct thread_state {
     bool timer_failed;         /* the kernel refused one */
     bool charged;              /* CPU sites refer to its entry in the thread table */
     bool masked;               /* the program believes that it blocks our signal */
+    uint8_t waits_weight;      /* what it counts where it waits */
     struct waiters_slot *waits_in; /* where it says that it waits for a lock; NULL = nowhere */
     uintptr_t waits_for;           /* which of its waits that is: the record's address */
-    uint32_t waits_weight;         /* what it counts there */
-    uint32_t wait_tick;            /* the tick its last wait began in, modulo 2^32 ns */
-    uint32_t wait_count;           /* its waits since that tick */
+    struct storm storm;            /* of waits */
     uintptr_t interrupted;         /* stack pointer of a system call our signal ended (eintr.h) */
 };
 

@@ -1,0 +1,99 @@
+/*
+ * What the hooks of all kinds of locks ask in the same way. Hook context.
+ */
+#ifndef LIBPROF_HOOKS_LOCK_H
+#define LIBPROF_HOOKS_LOCK_H
+
+#include "runtime/sys.h"
+#include "sample/handler.h"
+#include "sample/recorder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+/*
+ * Does a result, an error number, say that the call waited? It has what it waited for,
+ * or the time was over, or a signal came; a robust mutex's owner died meanwhile. Every other
+ * error is told at once.
+ */
+static inline bool lock_waited(int error)
+{
+    return error == 0 || error == ETIMEDOUT || error == EINTR || error == EOWNERDEAD ||
+           error == ENOTRECOVERABLE;
+}
+
+/*
+ * Does glibc take this time for a rwlock or a semaphore? A wrong one it refuses also when the
+ * lock is free (POSIX lets it choose): such a call is left to it.
+ */
+static inline bool lock_time_is_valid(clockid_t clock, const struct timespec *until)
+{
+    /* NULL is "for ever" to glibc, though its header tells the compiler that it can't be. */
+    __asm__("" : "+r"(until));
+    return until && (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && until->tv_nsec >= 0 &&
+           until->tv_nsec < 1000000000;
+}
+
+#ifdef __GLIBC__
+/* Of __data.__kind (nptl/pthreadP.h). The fields are in glibc's public headers, for the
+ * static initializers. */
+#define LOCK_TYPE 3
+#define LOCK_ROBUST 16
+#define LOCK_PROTECT 64
+#define LOCK_SHARED 128
+
+/* Is this thread the one that a mutex's word or owner field names? */
+static inline bool lock_is_own_tid(uint32_t tid)
+{
+    if (recorder_active() && thread_self.epoch == recorder_epoch())
+        return tid == thread_self.tid;
+    return handler_sealed() || tid == (uint32_t)sys_gettid(); /* sealed: it can't be asked */
+}
+
+/* Does an unlock let others have the mutex? Not the inner one of a recursive mutex, and not
+ * one that fails because the mutex is somebody else's. */
+static inline bool lock_is_let_go(const pthread_mutex_t *mutex)
+{
+    int kind = mutex->__data.__kind, type = kind & LOCK_TYPE;
+    if (type == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1)
+        return false;
+    bool checked =
+        type == PTHREAD_MUTEX_RECURSIVE || type == PTHREAD_MUTEX_ERRORCHECK || kind & LOCK_ROBUST;
+    return !checked || lock_is_own_tid((uint32_t)mutex->__data.__owner);
+}
+
+/*
+ * Whom an unlock is to name, that it be charged with the waits for this mutex: NULL for
+ * one that other processes use. Their unlocks can't be seen, and the next one in this
+ * process isn't to be charged with what they did. (glibc marks robust mutexes so too, all of
+ * them: nobody is charged for those.)
+ */
+static inline const void *lock_to_blame(const pthread_mutex_t *mutex)
+{
+    return mutex->__data.__kind & LOCK_SHARED ? NULL : mutex;
+}
+
+static inline const void *lock_to_blame_rw(const pthread_rwlock_t *lock)
+{
+    return lock->__data.__shared ? NULL : lock;
+}
+#else
+static inline bool lock_is_let_go(const pthread_mutex_t *mutex)
+{
+    return true;
+}
+
+static inline const void *lock_to_blame(const pthread_mutex_t *mutex)
+{
+    return mutex;
+}
+
+static inline const void *lock_to_blame_rw(const pthread_rwlock_t *lock)
+{
+    return lock;
+}
+#endif
+
+#endif
