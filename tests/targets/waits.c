@@ -5,15 +5,17 @@
  *   waits rounds N MS    one thread waits N times for a mutex held for MS each time
  *   waits kind KIND MS   one wait of MS: rwlock, spin, cond, sem, barrier, join, c11, recursive
  *   waits free N         N uncontended uses of every kind
- *   waits storm N        two threads fight N times each for a mutex
+ *   waits storm N [spin] two threads fight N times each for a mutex, or a spin lock, for
+ *                        microseconds
  *   waits fork           a child that waits, while its parent's threads wait
  *
  * Prints two times in ns, by its own clock: how long the threads waited at least (from
  * when the kernel shows them asleep to just before they are let go) and at most (from
  * before the call to after it). What a profile shows lies between the two, whatever
- * else the machine does. `rounds` prints the sum of the waits' squares first, in us^2.
+ * else the machine does. `rounds` and `storm` print the sum of the waits' squares first, in us^2.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -38,6 +40,7 @@ static atomic_long least, most, squares; /* squares: of the waits, us^2 */
 static atomic_int ready, signalled, held, places;
 static atomic_int waiting[64]; /* who is about to wait: thread ids, `ready` of them */
 static long ms, rounds;
+static int spins;
 
 static long now(void)
 {
@@ -362,19 +365,56 @@ static void *use_freely(void *unused)
     return unused;
 }
 
-static APART void storm_lock(void)
+/* Keeps the processor for so many ns. */
+static void be_busy(long ns)
 {
-    pthread_mutex_lock(&mutex);
-    for (volatile int n = 0; n < 50; n++)
+    for (long start = now(); now() - start < ns;)
         ;
-    pthread_mutex_unlock(&mutex);
-    __asm__ volatile("");
+}
+
+/* One turn of a fight: 10 us with the mutex, 5 to 15 us without. What a wait took can't be told
+ * from what its call did, some 100 ns of it; `least` knows only the waits beyond that. */
+static APART void storm_lock(unsigned turn)
+{
+    long start = now();
+    if (spins)
+        pthread_spin_lock(&spin);
+    else
+        pthread_mutex_lock(&mutex);
+    long took = now() - start;
+    be_busy(10000);
+    if (spins)
+        pthread_spin_unlock(&spin);
+    else
+        pthread_mutex_unlock(&mutex);
+    most += took;
+    least += took > 500 ? took - 500 : 0;
+    squares += took / 100 * (took / 100) / 100;
+    be_busy(5000 + turn * 2654435761u % 10000);
+}
+
+/* On a processor of its own, and where it may before all others: two that take turns on
+ * one don't fight. */
+static void take_processor(unsigned wanted)
+{
+    cpu_set_t all, one;
+    sched_getaffinity(0, sizeof all, &all);
+    wanted %= (unsigned)CPU_COUNT(&all);
+    CPU_ZERO(&one);
+    for (unsigned n = 0; n < CPU_SETSIZE; n++)
+        if (CPU_ISSET(n, &all) && wanted-- == 0)
+            CPU_SET(n, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    struct sched_param first = {.sched_priority = 1};
+    sched_setscheduler(0, SCHED_FIFO, &first);
 }
 
 static void *storm(void *unused)
 {
+    take_processor((unsigned)atomic_fetch_add(&places, 1));
+    pthread_barrier_wait(&barrier);
     for (long n = 0; n < rounds; n++)
-        storm_lock();
+        storm_lock((unsigned)n);
     return unused;
 }
 
@@ -421,10 +461,14 @@ int main(int argc, char **argv)
         use_freely(NULL);
     } else if (strcmp(mode, "storm") == 0) {
         pthread_t ids[2];
+        spins = argc > 3;
+        pthread_spin_init(&spin, 0);
+        pthread_barrier_init(&barrier, NULL, 2);
         for (int n = 0; n < 2; n++)
             pthread_create(&ids[n], NULL, storm, NULL);
         for (int n = 0; n < 2; n++)
             pthread_join(ids[n], NULL);
+        printf("squares %ld\n", (long)squares);
     } else if (strcmp(mode, "fork") == 0) {
         ms = 50;
         wait_in_child();
