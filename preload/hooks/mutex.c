@@ -108,9 +108,9 @@ static __attribute__((noinline)) int lock_drawn(pthread_mutex_t *mutex, bool hel
 /* Whatever isn't a calm thread's common mutex. */
 static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
 {
-    bool held = is_word_set(mutex);
     if (!contention_on() || needs_no_wait(mutex))
         return real.pthread_mutex_lock(mutex);
+    bool held = is_word_set(mutex);
     bool drawn =
         thread_self.storm.skip == STORM_ASK && storm_draw_call(&thread_self.storm, storm_ticks());
     if (try(mutex))

@@ -13,14 +13,15 @@
 _Atomic(uint32_t) contention_mode;
 
 /* Were all waits asked for, storm or not? */
-static bool every_wait;
+static _Atomic(bool) every_wait;
 
 void contention_start(bool active)
 {
     if (contention_mode != CONTENTION_UNKNOWN)
         waiters_reset(); /* a forked child: its parent's threads wait here no more */
     bool on = active && (config.block_rate_ns || config.mutex_fraction);
-    every_wait = config.block_rate_ns == 1 || config.mutex_fraction == 1;
+    atomic_store_explicit(&every_wait, config.block_rate_ns == 1 || config.mutex_fraction == 1,
+                          memory_order_relaxed);
     contention_mode = on ? CONTENTION_ON : CONTENTION_OFF;
 }
 
@@ -131,7 +132,8 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock)
     wait->start_ns = 0;
     wait->entered = wait->unwatched = false;
     wait->ticks = storm_ticks();
-    wait->weight = every_wait ? 1 : storm_weigh(&thread_self.storm, wait->ticks);
+    bool every = atomic_load_explicit(&every_wait, memory_order_relaxed);
+    wait->weight = every ? 1 : storm_weigh(&thread_self.storm, wait->ticks);
     if (wait->weight)
         look(wait, lock);
 }

@@ -1,11 +1,10 @@
 """What is run: small loops that show one cost each, and programs that people use."""
 import os
 import random
-import socket
 import subprocess
-import time
 
 import modes
+import servers
 
 BIN = modes.BIN
 
@@ -92,38 +91,6 @@ long function_{n}(struct item *i, long x)
     return [cc1, '-quiet', '-O2', path, '-o', os.path.join(directory, 'load.s')]
 
 
-class Redis(Workload):
-    """redis-server under redis-benchmark: the server's CPU, requests a second, p99."""
-
-    def __init__(self):
-        super().__init__('redis-server (jemalloc), 2 x 60,000 requests', None, 120000, 'request')
-
-    def run(self, mode, directory):
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            port = str(probe.getsockname()[1])
-        command = ['redis-server', '--port', port, '--bind', '127.0.0.1', '--save', '',
-                   '--dir', os.path.dirname(directory)]
-        server = modes.start(command, mode, directory)
-        client = ['redis-cli', '-p', port]
-        for _ in range(300):
-            if 'PONG' in subprocess.run(client + ['ping'], capture_output=True, text=True).stdout:
-                break
-            time.sleep(0.05)
-        bench = subprocess.run(
-            ['redis-benchmark', '-p', port, '-t', 'set,get', '-n', '60000', '-c', '20',
-             '-r', '20000', '-d', '200', '--csv'], capture_output=True, text=True, check=True)
-        subprocess.run(client + ['shutdown', 'nosave'], capture_output=True)
-        result = modes.finish(server)
-        rows = [line.replace('"', '').split(',') for line in bench.stdout.splitlines()]
-        header, rows = rows[0], [row for row in rows[1:] if row[0] in ('SET', 'GET')]
-        column = {name: n for n, name in enumerate(header)}
-        result.more['rps'] = sum(float(row[column['rps']]) for row in rows) / len(rows)
-        p99 = next(n for name, n in column.items() if name.startswith('p99'))
-        result.more['p99'] = sum(float(row[p99]) for row in rows) / len(rows)
-        return result
-
-
 HEAP = ('none', 'default', 'exact', 'heaptrack', 'jeprof')
 LOCK = ('none', 'default')
 
@@ -143,20 +110,21 @@ WORKLOADS = {
     'lock': Workload('uncontended mutex', _c('lock', 'pair', 20000000), 2e7, 'pair', only=LOCK),
     'storm': Workload('contended mutex, 2 threads', _c('lock', 'storm', 4000000, 2), 8e6, 'pair',
                       only=LOCK),
-    'work': Workload('contended mutex, 100 ns of work', _c('lock', 'work', 1500000, 2), 3e6,
-                     'pair', only=LOCK),
+    'work': Workload('contended mutex, 100 ns of work', _c('lock', 'storm', 500000, 2, 100, 100),
+                     1e6, 'pair', only=LOCK),
     'spawn': Workload('fork, exec /bin/true, wait', _c('spawn', 150, '/bin/true'), 150, 'process',
                       only=('none', 'empty', 'default')),
     'sqlite3': Workload('sqlite3', _sqlite3),
     'python3': Workload('python3 json, PYTHONMALLOC=malloc', _python3,
                         env={'PYTHONMALLOC': 'malloc'}),
     'cc1': Workload('cc1 -O2', _cc1),
-    'redis': Redis(),
 }
+WORKLOADS.update(servers.SERVERS)
 # What is asked for by a group's name.
 GROUPS = {
     'heap': ('pair', 'mixed', 'mixed2', 'handoff', 'templates', 'sqlite3', 'python3', 'cc1'),
     'locks': ('lock', 'storm', 'work'),
     'cpu': ('sqlite3', 'python3', 'cc1'),
     'programs': ('sqlite3', 'python3', 'cc1', 'redis'),
+    'servers': ('redis-io', 'memcached', 'mariadb'),
 }
