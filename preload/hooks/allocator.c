@@ -60,7 +60,7 @@ static void note_own_malloc(const void *function)
     struct owner owner = {function, false};
     dl_iterate_phdr(is_in_program, &owner);
     heap_own_malloc = owner.is_program;
-    if (heap_own_malloc && ledger)
+    if (heap_own_malloc && ledger_exists())
         atomic_store(&ledger->own_malloc, 1);
 }
 

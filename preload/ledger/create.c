@@ -184,5 +184,5 @@ void ledger_drop(void)
     module_set_sink(NULL);
     ledger = NULL;
     if (!atomic_load(&memory_no_syscalls))
-        sys_unmap(old, old->size);
+        memory_unmap(old);
 }

@@ -79,7 +79,7 @@ enum ledger_section_id {
 
 struct ledger_section {
     uint64_t offset;            /* from the start of the file; immutable after creation */
-    uint64_t size;              /* bytes of address space; immutable after creation */
+    _Atomic(uint64_t) size;     /* bytes of address space; memory_trim makes it less */
     _Atomic(uint64_t) used;     /* bytes handed out; append-only sections start after entry 0 */
     _Atomic(uint64_t) reserved; /* bytes backed by fallocate, from the section's start */
 };

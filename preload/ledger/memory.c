@@ -14,7 +14,12 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
-bool memory_reserve_slow(enum ledger_section_id section, uint64_t end)
+/* Threads that are about to make part of the address space accessible, and the word
+ * that nobody may begin to: what memory_trim gives back is the program's at once. */
+static _Atomic(uint32_t) growing;
+static _Atomic(bool) trimming;
+
+static bool grow(enum ledger_section_id section, uint64_t end)
 {
     struct ledger_section *s = &ledger->sections[section];
     if (end > s->size)
@@ -48,6 +53,55 @@ bool memory_reserve_slow(enum ledger_section_id section, uint64_t end)
     return true;
 }
 
+bool memory_reserve_slow(enum ledger_section_id section, uint64_t end)
+{
+    atomic_fetch_add(&growing, 1);
+    bool done = !atomic_load(&trimming) && grow(section, end);
+    atomic_fetch_sub(&growing, 1);
+    return done;
+}
+
+#define PAGE UINT64_C(4096)
+#define TRIM_PATIENCE 1000 /* turns; growing takes a few microseconds */
+
+void memory_trim(void)
+{
+    if (!ledger_exists() || ledger->pid != (uint32_t)sys_getpid() || atomic_load(&memory_no_syscalls))
+        return;
+    if (atomic_exchange(&trimming, true))
+        return;
+    unsigned turns = 0;
+    while (atomic_load(&growing) && ++turns < TRIM_PATIENCE)
+        sys_call0(SYS_sched_yield);
+    for (unsigned n = 0; n < LEDGER_SECTIONS && turns < TRIM_PATIENCE; n++) {
+        struct ledger_section *s = &ledger->sections[n];
+        uint64_t size = s->size;
+        uint64_t kept = round_up(atomic_load(&s->reserved), PAGE) +
+                        (n >= LEDGER_COUNTERS ? MEMORY_CHUNK_SMALL : MEMORY_CHUNK);
+        if (kept >= size)
+            continue;
+        atomic_store(&s->size, kept);
+        sys_unmap((char *)ledger + s->offset + kept, size - kept);
+    }
+    atomic_store(&trimming, false);
+}
+
+void memory_unmap(struct ledger_header *header)
+{
+    struct {
+        uint64_t offset, size;
+    } sections[LEDGER_SECTIONS];
+    for (unsigned n = 0; n < LEDGER_SECTIONS; n++) {
+        sections[n].offset = header->sections[n].offset;
+        sections[n].size = header->sections[n].size;
+    }
+    for (unsigned n = 0; n < LEDGER_SECTIONS; n++)
+        sys_unmap((char *)header + sections[n].offset, sections[n].size);
+    sys_unmap(header, round_up(sizeof *header, PAGE));
+    atomic_store(&growing, 0); /* a forked child hasn't the threads that were at it */
+    atomic_store(&trimming, false);
+}
+
 uint64_t memory_append(enum ledger_section_id section, uint64_t size)
 {
     struct ledger_section *s = &ledger->sections[section];
@@ -62,6 +116,7 @@ uint64_t memory_append(enum ledger_section_id section, uint64_t size)
 
 void memory_open_all(void)
 {
-    if (ledger_exists())
-        sys_call3(SYS_mprotect, ledger, ledger->size, PROT_READ | PROT_WRITE);
+    for (unsigned n = 0; ledger_exists() && n < LEDGER_SECTIONS; n++)
+        sys_call3(SYS_mprotect, (char *)memory_at(n, 0), ledger->sections[n].size,
+                  PROT_READ | PROT_WRITE);
 }

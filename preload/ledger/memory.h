@@ -27,6 +27,17 @@ static inline bool memory_reserve(enum ledger_section_id section, uint64_t end)
            memory_reserve_slow(section, end);
 }
 
+/*
+ * Gives back the address space of the sections that isn't in use, but for a little: they can't
+ * grow any further. Before the process limits its address space. Nothing happens while
+ * another thread is growing a section and doesn't come to an end, in a vfork child, and
+ * under a seccomp filter. Context: hooks.
+ */
+void memory_trim(void);
+
+/* Takes the mapping away, holes that are the program's by now left alone. */
+void memory_unmap(struct ledger_header *header);
+
 /* Lets all of the ledger be written from now on: before a seccomp filter under which
  * growing can't ask the kernel any more. */
 void memory_open_all(void);

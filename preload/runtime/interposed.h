@@ -66,6 +66,13 @@
     X(int, prctl, (int option, ...))                                                               \
     X(long, syscall, (long number, long a, long b, long c, long d, long e, long f))
 
+/* How a program limits its address space (hooks/limit.c). */
+#define INTERPOSED_LIMIT(X)                                                                        \
+    X(int, setrlimit, (int resource, const void *limit))                                           \
+    X(int, setrlimit64, (int resource, const void *limit))                                         \
+    X(int, prlimit, (pid_t pid, int resource, const void *limit, void *old))                       \
+    X(int, prlimit64, (pid_t pid, int resource, const void *limit, void *old))
+
 /* What threads wait in, and what lets them go (block and mutex profiles). */
 #define INTERPOSED_LOCK(X)                                                                         \
     X(int, pthread_mutex_lock, (pthread_mutex_t * mutex))                                          \
@@ -202,6 +209,7 @@
     INTERPOSED_END(X)                                                                              \
     INTERPOSED_SIGNAL(X)                                                                           \
     INTERPOSED_SANDBOX(X)                                                                          \
+    INTERPOSED_LIMIT(X)                                                                            \
     INTERPOSED_LOCK(X)                                                                             \
     INTERPOSED_THREAD(X)                                                                           \
     INTERPOSED_MASK(X)                                                                             \

@@ -8,7 +8,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
 import pprof  # noqa: E402
-from run import environment, run, target, tests  # noqa: E402
+from run import environment, plain, run, target, tests  # noqa: E402
 
 
 def the_peak_is_the_state_at_the_highest_moment():
@@ -65,16 +65,46 @@ def deep_stacks_are_cut_where_asked():
 
 def the_systems_limits_do_no_harm():
     """Little address space, no files, no descriptors, small stack: the program runs."""
-    plain = run([target('alloc_many'), '500'], heap_rate=0, cpu_hz=0).out
+    expected = run([target('alloc_many'), '500'], heap_rate=0, cpu_hz=0).out
     for limit in ('ulimit -v 60000', 'ulimit -f 0', 'ulimit -n 4', 'ulimit -s 128', 'ulimit -i 0',
                   'ulimit -l 0', 'ulimit -c unlimited'):
         for rate in (1, '512k'):
             done = run(['sh', '-c', f'{limit}; exec "$0" 500', target('alloc_many')],
                        heap_rate=rate, only='alloc_many', timeout=60)
-            assert (done.status, done.out) == (0, plain), f'{limit}: {done.status} {done.err}'
+            assert (done.status, done.out) == (0, expected), f'{limit}: {done.status} {done.err}'
             assert len(done.err.splitlines()) <= 1, f'{limit}: {done.err}'
+
+
+# Threads that allocate on all sides while the limit comes, and a child with one of its own.
+LIMITED = '''
+import os, resource, sys, threading
+def allocate():
+    for n in range(30000):
+        [bytes(n % 700) for _ in range(3)]
+threads = [threading.Thread(target=allocate) for _ in range(4)]
+for thread in threads: thread.start()
+for n in range(20): resource.setrlimit(resource.RLIMIT_AS, ((1 << 30) - n, -1))
+pid = os.fork()
+if pid == 0:
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
+    blocks = [bytes(1 << 20) for _ in range(50)]
+    os._exit(len(blocks))
+for thread in threads: thread.join()
+blocks = [bytes(1 << 20) for _ in range(100)]
+print(len(blocks), os.waitpid(pid, 0)[1] >> 8, resource.getrlimit(resource.RLIMIT_AS)[0])
+'''
+
+
+def limits_that_the_program_sets_itself():
+    """The address space the tables reserve isn't taken from what the program allows itself."""
+    for command in (['/usr/bin/python3', '-c', LIMITED],
+                    ['bash', '-c', 'true $(ls /); ulimit -v 300000; a=$(seq 1000000); echo ${#a}; exec ls -d /']):
+        expected = plain(command)
+        for rate in 1, '512k':
+            done = run(command, heap_rate=rate)
+            assert (done.status, done.out, done.err) == (0, expected.stdout, ''), (done.status, done.out, done.err)
 
 
 tests(the_peak_is_the_state_at_the_highest_moment, memory_is_capped_and_the_loss_counted,
       all_of_it_fits_in_the_default_of_exact_mode, deep_stacks_are_cut_where_asked,
-      the_systems_limits_do_no_harm)
+      the_systems_limits_do_no_harm, limits_that_the_program_sets_itself)
