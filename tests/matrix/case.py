@@ -35,7 +35,8 @@ class Batch:
 
     def __init__(self, name, packages, command, stdin=None, files=None, setup=None, results=(),
                  hide=(), timeout=TIMEOUT, environment=None,
-                 storm=True):
+                 storm=True, count=None):
+        self.count = count  # what of its output belongs into the table: how many tests were run
         self.storm = storm  # False: something below it catches signals for it
         self.name, self.packages, self.command = name, packages.split(), command
         self.stdin, self.files, self.setup = stdin, files or {}, setup
@@ -52,7 +53,7 @@ class Batch:
             subprocess.run(['bash', '-ec', self.setup], cwd=work, env=clean_environment(work),
                            check=True, capture_output=True, timeout=180)
 
-    def run(self, work, settings, patience):
+    def run(self, work, settings, patience, looks):
         result = Result()
         self.prepare(work)
         # the last line keeps bash from becoming the last command: a signal that meets a
@@ -104,7 +105,7 @@ class Server:
         self.user, self.end, self.hide, self.timeout = user, end, hide, timeout
         self.ignore_status = ignore_status
         self.environment = environment or {}
-        self.storm = True
+        self.storm, self.count = True, None
 
     def shell(self, script, work, timeout, check=False, user=None):
         done = subprocess.run(['bash', '-c', self.fill(script, work)], cwd=work, user=user,
@@ -117,7 +118,7 @@ class Server:
     def fill(self, text, work):
         return text.replace('PORT', str(self.port)).replace('WORK', work)
 
-    def run(self, work, settings, patience):
+    def run(self, work, settings, patience, looks):
         import socket
         with socket.socket() as probe:
             probe.bind(('127.0.0.1', 0))
@@ -139,7 +140,7 @@ class Server:
                 env={**clean_environment(work), **self.environment, **settings},
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
             try:
-                self.serve(process, work, patience, result)
+                self.serve(process, work, patience, result, looks)
             except subprocess.TimeoutExpired as late:
                 result.problems.append(f'no answer: {late.cmd[-1][:60]}')
                 print(watch.backtraces(watch.descendants()), file=sys.stderr)
@@ -150,7 +151,7 @@ class Server:
                 result.problems.append(f'libprof in std{key}: ' + text[:200])
         return result
 
-    def serve(self, process, work, patience, result):
+    def serve(self, process, work, patience, result, looks):
         begin = time.time()
         while self.shell(self.ready, work, 30).returncode:
             if time.time() - begin > 30 * patience or process.poll() is not None:
@@ -169,11 +170,9 @@ class Server:
             text = re.sub(pattern, '', text)
         result.visible['client'] = text
         result.visible['client status'] = done.returncode
-        time.sleep(0.5)
-        result.visible['descriptors'] = len(watch.open_files(process.pid))
-        # a dump's thread lives for milliseconds
-        result.visible['threads'] = min(
-            (watch.threads(process.pid), time.sleep(0.02))[0] for _ in range(12))
+        with looks.calm():  # a storm has a dump's thread there at nearly any time
+            result.visible['threads'], result.visible['descriptors'] = watch.steady(
+                lambda: (watch.threads(process.pid), len(watch.open_files(process.pid))))
         if isinstance(self.end, str):
             self.shell(self.end, work, 30)
         else:

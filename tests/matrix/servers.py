@@ -54,6 +54,7 @@ listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
 mail_location = maildir:WORK/mail
+first_valid_uid = 1
 passdb {
   driver = static
   args = password=a
@@ -124,9 +125,9 @@ f.write(b'get k77\\r\\n'); f.flush(); print(f.readline(), f.readline(), f.readli
            files={'c': 'listener PORT 127.0.0.1\nallow_anonymous true\n'}),
     Server('openssl s_server', 'openssl', 'openssl s_server -quiet -accept 127.0.0.1:PORT -cert WORK/cert -key WORK/key -WWW', 'curl -sk https://127.0.0.1:PORT/text', 'for i in 1 2 3 4 5; do curl -sSk https://127.0.0.1:PORT/text | md5sum; done',
            files={'text': TEXT}, setup='openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=a -keyout key -out cert 2>/dev/null'),
-    Server('stunnel', 'stunnel4', 'stunnel4 WORK/c', 'curl -sk --max-time 2 https://127.0.0.1:PORT/; [ $? != 7 ]', 'for i in 1 2 3; do echo ping | openssl s_client -quiet -connect 127.0.0.1:PORT 2>/dev/null; done',
-           files={'c': 'foreground = yes\npid =\noutput = WORK/log\n[a]\naccept = 127.0.0.1:PORT\ncert = WORK/cert\nkey = WORK/key\nexec = /bin/echo\nexecArgs = echo pong\n'},
-           setup='openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=a -keyout key -out cert 2>/dev/null; chmod 600 key'),
+    Server('stunnel', 'stunnel4', 'stunnel4 WORK/c', 'curl -sk --max-time 2 https://127.0.0.1:PORT/; [ $? != 7 ]', 'for i in 1 2 3; do (echo ping; sleep 0.3) | openssl s_client -quiet -connect 127.0.0.1:PORT 2>/dev/null; done',
+           files={'c': 'foreground = yes\npid =\noutput = WORK/log\n[a]\naccept = 127.0.0.1:PORT\ncert = WORK/cert\nkey = WORK/key\nexec = WORK/pong\nexecArgs = pong\n', 'pong': '#!/bin/sh\nread x; echo pong $x; sleep 0.3\n'},
+           setup='openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=a -keyout key -out cert 2>/dev/null; chmod 600 key; chmod 755 pong'),
     Server('rsyncd', 'rsync', 'rsync --daemon --no-detach --config=WORK/c --port=PORT --address=127.0.0.1', 'rsync rsync://127.0.0.1:PORT/', 'rsync -a rsync://127.0.0.1:PORT/m/ o/ && cksum o/text',
            files={'c': 'pid file = WORK/pid\nlog file = WORK/log\nuse chroot = no\n[m]\npath = WORK\nexclude = o\nuid = root\ngid = root\n', 'text': TEXT}),
     Server('git daemon', 'git', 'git daemon --reuseaddr --listen=127.0.0.1 --port=PORT --base-path=WORK --export-all WORK', 'git ls-remote git://127.0.0.1:PORT/r',

@@ -75,6 +75,24 @@ def threads(pid):
         return 0
 
 
+STEADY = 2.0  # seconds: a server's pools have let their idle threads go, a dump is long over
+STEADY_LATEST = 15.0
+
+
+def steady(look):
+    """What look() says once it has said the same for a while; the least of the last while
+    for what never rests."""
+    begin = since = time.monotonic()
+    seen = [look()]
+    while time.monotonic() - since < STEADY:
+        time.sleep(0.05)
+        now = look()
+        if now != seen[-1] and time.monotonic() - begin < STEADY_LATEST:
+            seen, since = [], time.monotonic()
+        seen.append(now)
+    return min(seen)
+
+
 def backtraces(pids):
     text = []
     for pid in pids[:4]:
@@ -97,7 +115,12 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.directory, self.storm, self.ended = directory, storm, threading.Event()
         self.sent, self.foreign, self.own_usr2 = 0, set(), False
+        self.sending = threading.Lock()
         self.start()
+
+    def calm(self):
+        """As a context: no signal is sent meanwhile."""
+        return self.sending
 
     def run(self):
         known = {}
@@ -119,12 +142,14 @@ class Watch(threading.Thread):
                         self.foreign.add(re.sub(r'\d+', 'N', os.path.basename(path)))
                 if self.storm and catches(pid, self.storm):
                     seen[pid] = single_user(pid)
-                    if seen[pid] and known.get(pid) == seen[pid]:
+                    if seen[pid] and known.get(pid) == seen[pid] and self.sending.acquire(False):
                         try:
                             os.kill(pid, self.storm)
                             self.sent += 1
                         except OSError:
                             pass
+                        finally:
+                            self.sending.release()
             known = seen
 
     def stop(self):
