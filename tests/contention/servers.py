@@ -1,23 +1,61 @@
 #!/usr/bin/env python3
-"""A real server: redis with io-threads names the lock that its threads are parked on."""
+"""Real servers: the profiles name the lock that their threads are known to wait for."""
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
 from run import LIBPROF, Run, environment, skip, tests  # noqa: E402
 
-if not shutil.which('redis-server'):
-    skip('redis-server is not installed')
-
 CONNECTIONS = 30
 
 
-def serve(address, seconds):
+class Served:
+    """with Served(command, is_ready) as server: ... Afterwards server.done is its Run."""
+
+    def __init__(self, command, is_ready, **settings):
+        self.directory = tempfile.TemporaryDirectory()
+        self.command = [word.format(dir=self.directory.name) for word in command]
+        self.is_ready, self.settings = is_ready, settings
+
+    def path(self, name):
+        return os.path.join(self.directory.name, name)
+
+    def __enter__(self):
+        env = environment(self.directory.name, LIBPROF, **self.settings)
+        self.process = subprocess.Popen(self.command, env=env, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        for _ in range(600):
+            if self.is_ready(self) or self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *error):
+        self.process.terminate()
+        out, err = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, (self.process.returncode, out, err)
+        self.done = Run(subprocess.CompletedProcess([], 0, out, err), self.directory)
+
+
+def names_of(profile, sample):
+    """With debug information, libc's aliases have one name more."""
+    return {name.lstrip('_') for name in profile.functions(sample)}
+
+
+def samples_with(done, name, *functions):
+    if not done.files(name):
+        return None, []
+    profile = done.profile(name, symbolize=True)
+    return profile, [s for s in profile.samples if set(functions) <= names_of(profile, s)]
+
+
+def serve_redis(address, seconds):
     """A client with many connections at once, or the io-threads have nothing to do."""
     sockets = [socket.socket(socket.AF_UNIX) for _ in range(CONNECTIONS)]
     for connection in sockets:
@@ -39,33 +77,85 @@ def serve(address, seconds):
 
 
 def redis_names_its_parking_lock():
-    directory = tempfile.TemporaryDirectory()
-    address = os.path.join(directory.name, 'socket')
-    env = environment(directory.name, LIBPROF, block_rate=1, mutex_fraction=1)
-    server = subprocess.Popen(
-        ['redis-server', '--port', '0', '--unixsocket', address, '--io-threads', '3',
-         '--io-threads-do-reads', 'yes', '--save', '', '--dir', directory.name],
-        env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        for _ in range(300):
-            if os.path.exists(address) or server.poll() is not None:
-                break
-            time.sleep(0.1)
-        serve(address, 2)
-    finally:
-        server.terminate()
-        out, err = server.communicate(timeout=60)
-    assert server.returncode == 0, (server.returncode, out, err)
-    done = Run(subprocess.CompletedProcess([], server.returncode, out, err), directory)
-    block = done.profile('block', symbolize=True)
-    parked = [s for s in block.samples
-              if {'IOThreadMain', 'pthread_mutex_lock'} <= names_of(block, s)]
+    command = ['redis-server', '--port', '0', '--unixsocket', '{dir}/socket', '--io-threads', '3',
+               '--io-threads-do-reads', 'yes', '--save', '', '--dir', '{dir}']
+    with Served(command, lambda server: os.path.exists(server.path('socket')), block_rate=1,
+                mutex_fraction=1) as server:
+        serve_redis(server.path('socket'), 2)
+    block, parked = samples_with(server.done, 'block', 'IOThreadMain', 'pthread_mutex_lock')
     assert parked and all(s.labels['lock'] == 'mutex' for s in parked), block.names()
+    # The main thread unlocks what they are parked on.
+    mutex, unlocks = samples_with(server.done, 'mutex', 'pthread_mutex_unlock', 'main')
+    assert unlocks, mutex and mutex.names()
 
 
-def names_of(profile, sample):
-    """With debug information, libc's aliases have one name more."""
-    return {name.lstrip('_') for name in profile.functions(sample)}
+def memcached_names_its_workers_lock():
+    """All workers want the lock of one item, from within libevent's loop."""
+    def client(address):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(address)
+        for _ in range(300):
+            connection.sendall(b'set key 0 0 5\r\nvalue\r\nget key\r\n' * 20)
+            got = b''
+            while got.count(b'\r\n') < 20 * 4:
+                got += connection.recv(65536)
+            assert got == b'STORED\r\nVALUE key 0 5\r\nvalue\r\nEND\r\n' * 20, got
+
+    command = ['memcached', '-u', 'root', '-t', '4', '-s', '{dir}/socket']
+    with Served(command, lambda server: os.path.exists(server.path('socket')), block_rate=1,
+                mutex_fraction=1) as server:
+        threads = [threading.Thread(target=client, args=(server.path('socket'),))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for name, function in (('block', 'pthread_mutex_lock'), ('mutex', 'pthread_mutex_unlock')):
+        profile, found = samples_with(server.done, name, 'event_base_loop', function)
+        assert found, (name, profile and profile.names())
 
 
-tests(redis_names_its_parking_lock)
+def mariadb_names_its_row_lock():
+    """One client holds a row for a second, another one updates it: InnoDB's wait for a row."""
+    def client(server, *statements):
+        return subprocess.run(['mysql', '-S', server.path('s'), '-u', 'root', '-e',
+                               '; '.join(statements)], capture_output=True, text=True, check=True)
+
+    def is_ready(server):
+        return 'alive' in subprocess.run(['mysqladmin', '-S', server.path('s'), '-u', 'root', 'ping'],
+                                         capture_output=True, text=True).stdout
+
+    command = ['mariadbd', '--no-defaults', '--datadir={dir}/data', '--user=root',
+               '--socket={dir}/s', '--skip-networking', '--pid-file={dir}/pid',
+               '--log-error={dir}/log']
+    served = Served(command, is_ready)
+    subprocess.run(['mariadb-install-db', '--no-defaults', f'--datadir={served.path("data")}',
+                    '--user=root', '--auth-root-authentication-method=normal', '--skip-test-db'],
+                   capture_output=True, check=True)
+    with served as server:
+        client(server, 'create database d', 'use d', 'create table t(id int primary key, n int)',
+               'insert into t values(1, 0)')
+        holder = threading.Thread(target=client, args=(
+            server, 'begin', 'update d.t set n = n + 1', 'select sleep(2)', 'commit'))
+        holder.start()
+        time.sleep(0.7)
+        start = time.monotonic()
+        client(server, 'update d.t set n = n + 1')
+        waited = time.monotonic() - start
+        holder.join()
+    block, rows = samples_with(server.done, 'block', 'mysql_update', 'pthread_cond_timedwait64')
+    rows = rows or samples_with(server.done, 'block', 'mysql_update', 'pthread_cond_timedwait')[1]
+    delay = sum(s.values[block.types.index('delay')] for s in rows) / 1e9
+    assert rows and all(s.labels['lock'] == 'condition' for s in rows), block.names()
+    assert waited / 2 < delay <= waited, (delay, waited)
+
+
+WANTED = [(redis_names_its_parking_lock, ['redis-server']),
+          (memcached_names_its_workers_lock, ['memcached']),
+          (mariadb_names_its_row_lock, ['mariadbd', 'mariadb-install-db', 'mysql'])]
+# Debian puts servers where only root looks.
+os.environ['PATH'] += ':/usr/sbin'
+here = [test for test, programs in WANTED if all(map(shutil.which, programs))]
+if not here:
+    skip('none of the servers is installed')
+tests(*here)
