@@ -236,8 +236,10 @@ class ManyProcesses(Case):
 
 
 class Load(Case):
-    def test_dump_storm_under_load(self):
-        # threads that allocate without pause, a hundred dumps asked for in a second
+    def storm_under_load(self):
+        """-> ms: what one malloc and free took of a thread's CPU time at most, and what a
+        thread slept in all. Neither is what a busy machine took from it."""
+        shutil.rmtree(self.dir + "/out", ignore_errors=True)
         process = subprocess.Popen([LEAVE, "load"], stdout=subprocess.PIPE, text=True,
                                    env=self.environment(LIBPROF_MAX_FILES="20"))
         process.stdout.readline()
@@ -246,13 +248,21 @@ class Load(Case):
             time.sleep(0.01)
         stalled = process.communicate(timeout=60)[0]
         self.assertEqual(process.returncode, 14)
-        burnt, slept = map(int, stalled.split())  # ms; not what a busy machine took
-        self.assertLess(burnt, 250)
-        self.assertLess(slept, 500)
         found = self.profiles()
         self.assertGreaterEqual(len(found), 1)
         self.assertLessEqual(len(glob.glob(self.dir + "/out/*.pb.gz")), 20)
         self.assertEqual(glob.glob(self.dir + "/out/.*"), [])
+        return tuple(map(int, stalled.split()))
+
+    def test_dump_storm_under_load(self):
+        # Threads that allocate without pause, a hundred dumps asked for in a second: all of
+        # them together stop a thread for less than the 10 ms that one may. A kernel
+        # that is short of processors adds milliseconds by itself: the best of some runs.
+        runs = []
+        while not runs or max(min(runs, key=max)) >= 10 and len(runs) < 5:
+            runs.append(self.storm_under_load())
+        self.assertLess(max(min(runs, key=max)), 10, runs)
+        self.assertLess(max(map(max, runs)), 500, runs)
 
 
 class Harmless(Case):
