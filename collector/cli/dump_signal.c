@@ -90,7 +90,7 @@ static bool check_process(pid_t pid, unsigned *own_pid, struct profile_error *er
     char *names = status ? strstr(status, "\nNSpid:") : NULL;
     uint64_t mask = caught ? strtoull(caught + 8, NULL, 16) : 0;
     *own_pid = (unsigned)pid;
-    for (char *at = names ? names + 7 : NULL; at && (*at == '\t' || *at == ' ');)
+    for (char *at = names ? names + 7 : ""; *at == '\t' || *at == ' ';)
         *own_pid = (unsigned)strtoul(at, &at, 10); /* the last: as it sees itself */
     free(status);
     if (!config.signal)

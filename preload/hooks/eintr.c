@@ -118,7 +118,7 @@ EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
 
 EXPORT int nanosleep(const struct timespec *time, struct timespec *remaining)
 {
-    struct timespec left;
+    struct timespec left = {0};
     if (!REPEAT_READY(nanosleep))
         return (int)repeat_raw(sys_call2(SYS_nanosleep, time, remaining));
     int result = REPEAT(real.nanosleep(time, &left), time = &left);

@@ -42,7 +42,7 @@ void exit_start(void)
      * registered after the constructors, by __libc_start_main: ours comes after
      * the program's handlers and after every destructor (hazard 48). */
     __cxa_atexit(at_exit, NULL, NULL);
-    at_quick_exit(last_dump);
+    (void)at_quick_exit(last_dump);
 }
 
 static _Noreturn void leave(int status)

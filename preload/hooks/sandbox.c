@@ -66,7 +66,7 @@ static void ignore_signals(bool ignore)
  * nonsense, so it is copied by a call that can't fault. */
 static bool lets_handlers_return(long filter)
 {
-    struct sock_fprog program;
+    struct sock_fprog program = {0};
     struct iovec mine = {&program, sizeof program}, its = {(void *)filter, sizeof program};
     struct sock_filter code[BPF_MAXINSNS / 8];
 

@@ -65,7 +65,7 @@ static uint64_t layout_sections(struct ledger_section *sections, uint64_t max_me
 
 static uint64_t allowed_address_space(void)
 {
-    struct rlimit limit;
+    struct rlimit limit = {0};
     if (sys_call4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
     return limit.rlim_cur / ADDRESS_SPACE_SHARE;
@@ -75,7 +75,7 @@ static uint64_t allowed_address_space(void)
  * would raise SIGXFSZ in the program. */
 static bool file_size_allowed(uint64_t size)
 {
-    struct rlimit limit;
+    struct rlimit limit = {0};
     if (sys_call4(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) < 0)
         return false;
     return limit.rlim_cur >= size;

@@ -23,7 +23,7 @@ static atomic_uint suppressed;
 
 static bool stderr_identity(dev_t *device, ino_t *inode)
 {
-    struct stat st;
+    struct stat st = {0};
 
     if (sys_call2(SYS_fstat, 2, &st) != 0)
         return false;

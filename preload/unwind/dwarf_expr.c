@@ -165,6 +165,7 @@ static void operate_binary(struct machine *m, uint8_t op)
         push(m, b < 64 ? a >> b : 0);
         break;
     case OP_shra:
+        /* cppcheck-suppress shiftTooManyBitsSigned ; gcc and clang shift the sign in */
         push(m, (uint64_t)(sa >> (b < 64 ? b : 63)));
         break;
     case OP_xor:

@@ -91,6 +91,7 @@ static void *burn(void *unused)
         for (unsigned long i = 0; i < 5000000; i++)
             sum += i;
     }
+    (void)sum;
     return unused;
 }
 

@@ -221,6 +221,7 @@ static void a_hostile_ledger_is_harmless(void **state)
             size_t length;
             sum += (unsigned char)ledger_view_string(&view, (uint32_t)rand(), &length)[0];
         }
+        (void)sum;
     }
     free(copy);
 }
