@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gelf.h>
 #include <limits.h>
 #include <link.h>
 #include <stdio.h>
@@ -108,6 +109,45 @@ static bool check_interpreter(const char *path, int fd, const ElfW(Phdr) * segme
     return true;
 }
 
+/* The library that the program asks for by DT_NEEDED and whose name begins so: malloc'ed,
+ * or NULL. */
+static char *find_needed(int fd, const char *start)
+{
+    char *found = NULL;
+    elf_version(EV_CURRENT);
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+    for (Elf_Scn *s = elf ? elf_nextscn(elf, NULL) : NULL; s && !found; s = elf_nextscn(elf, s)) {
+        GElf_Shdr header;
+        if (!gelf_getshdr(s, &header) || header.sh_type != SHT_DYNAMIC)
+            continue;
+        Elf_Data *data = elf_getdata(s, NULL);
+        GElf_Dyn entry;
+        for (int i = 0; data && gelf_getdyn(data, i, &entry) && entry.d_tag != DT_NULL; i++) {
+            const char *name =
+                entry.d_tag == DT_NEEDED ? elf_strptr(elf, header.sh_link, entry.d_un.d_val) : NULL;
+            if (name && !found && strncmp(name, start, strlen(start)) == 0)
+                found = mem_strdup(name);
+        }
+    }
+    elf_end(elf);
+    return found;
+}
+
+/* ThreadSanitizer's shared runtime interposes what libprof.so looks functions up with, and
+ * crashes when that is called before its own start. */
+static bool check_runtime(const char *path, int fd, struct profile_error *err)
+{
+    char *runtime = find_needed(fd, "libtsan.so");
+    if (runtime)
+        profile_fail(err,
+                     "%s has ThreadSanitizer's runtime in a library (%s), which must be started "
+                     "before libprof.so: link it with -static-libtsan",
+                     path, runtime);
+    bool good = !runtime;
+    free(runtime);
+    return good;
+}
+
 static bool check_elf(const char *path, int fd, const ElfW(Ehdr) * header,
                       struct profile_error *err)
 {
@@ -130,7 +170,7 @@ static bool check_elf(const char *path, int fd, const ElfW(Ehdr) * header,
         if (pread(fd, &segment, sizeof segment, at) != sizeof segment)
             break;
         if (segment.p_type == PT_INTERP)
-            return check_interpreter(path, fd, &segment, err);
+            return check_interpreter(path, fd, &segment, err) && check_runtime(path, fd, err);
     }
     return profile_fail(err,
                         "%s is statically linked: nothing can be preloaded into it; link it "

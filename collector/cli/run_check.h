@@ -10,7 +10,8 @@ char *run_find_library(struct profile_error *err);
 
 /* Looks the program up as a shell would and reads its headers. False with *err, one
  * line, when the loader would ignore LD_PRELOAD or can't load libprof.so: static,
- * setuid, file capabilities, another libc, another word size or machine, or a script
+ * setuid, file capabilities, another libc, another word size or machine,
+ * ThreadSanitizer as a library, or a script
  * whose interpreter is one of these. What can't be found or read is left to exec. */
 bool run_check_program(const char *name, struct profile_error *err);
 

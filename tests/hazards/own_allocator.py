@@ -235,5 +235,21 @@ def hazard_43_sanitizers_under_prof_run():
             assert pprof.Profile(dumps['cpu']).total('samples') > 5
 
 
+def hazard_43_thread_sanitizer():
+    """Its shared runtime can't come behind libprof.so: refused. The static one can."""
+    program = build('tsan', '#define get malloc', '-fsanitize=thread')
+    if program:
+        done, lines, dumps = prof_run([program])
+        assert done.returncode == 126 and 'libtsan.so' in done.stderr, done
+        assert len(done.stderr.splitlines()) == 1, done
+    else:
+        missing('no libtsan')
+    program = build('static_tsan', '#define get malloc', '-fsanitize=thread', '-static-libtsan')
+    if program:
+        done, lines, dumps = prof_run([program])
+        assert (done.returncode, done.stdout) == (3, 'through\n'), done
+        assert pprof.Profile(dumps['cpu']).total('samples') > 5
+
+
 assert os.path.exists(LIBPROF)
 tests(*(f for name, f in sorted(globals().items()) if name.startswith('hazard_')))
