@@ -15,7 +15,7 @@ import modes
 
 class Server:
     """A workload: the interface of workloads.Workload. needs: programs."""
-    only, unit, env = None, 'request', {}
+    only, unit, env = ('none', 'default'), 'request', {}
     needs = ()
 
     def start(self, mode, directory):
@@ -61,8 +61,10 @@ class Redis(Server):
 
     needs = ('redis-server', 'redis-benchmark', 'redis-cli')
 
-    def __init__(self, title, options=(), load=('-n', '60000', '-c', '20'), requests=120000):
+    def __init__(self, title, options=(), load=('-n', '60000', '-c', '20'), requests=120000,
+                 only=Server.only):
         self.title, self.ops, self.options, self.clients = title, requests, options, load
+        self.only = only
 
     def start(self, mode, directory):
         return modes.start(['redis-server', '--port', self.port, '--bind', '127.0.0.1', '--save', '',
@@ -161,7 +163,7 @@ class MariaDB(Server):
 IO_THREADS = max(2, min(4, os.cpu_count()))
 
 SERVERS = {
-    'redis': Redis('redis-server (jemalloc), 2 x 60,000 requests'),
+    'redis': Redis('redis-server (jemalloc), 2 x 60,000 requests', only=None),
     'redis-io': Redis(f'redis-server, {IO_THREADS} io-threads that read', (
         '--io-threads', str(IO_THREADS), '--io-threads-do-reads', 'yes'),
         ('-n', '60000', '-c', '40', '-P', '16'), 120000),
