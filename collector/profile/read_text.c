@@ -40,7 +40,6 @@ static bool next_line(struct text *t)
         t->line_cap = n + 256;
         t->line = mem_resize(t->line, t->line_cap, 1);
     }
-    /* the first line always makes room: NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(t->line, t->at, n);
     while (n && (t->line[n - 1] == '\r' || t->line[n - 1] == ' '))
         n--;
@@ -52,7 +51,6 @@ static bool next_line(struct text *t)
 
 static const char *skip_spaces(const char *s)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
     return s + strspn(s, " \t");
 }
 
@@ -445,6 +443,8 @@ bool read_text_sniff(const unsigned char *data, size_t size)
 struct profile *read_text(const char *data, size_t size, struct profile_error *err)
 {
     struct text t = {.p = profile_new(), .at = data, .end = data + size, .err = err};
+    t.line_cap = 256;
+    t.line = mem_zero(t.line_cap, 1);
     /* The sniffer saw the beginning only: what follows may be of no form at all. */
     reader_fn *reader = header_line(&t) ? find_reader(t.line) : NULL;
     bool ok = reader ? reader(&t) : profile_fail(err, "unrecognized text profile header");

@@ -107,8 +107,8 @@ void report_tags(struct report *r, FILE *out)
     {
         struct value_sum *v, *next;
         print_key(r, k, out);
-        HASH_DEL(keys, k);
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): uthash, as collector/.clang-tidy */
+        HASH_DEL(keys, k);
         HASH_ITER(hh, k->values, v, next)
         {
             HASH_DEL(k->values, v);
