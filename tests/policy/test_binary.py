@@ -22,7 +22,7 @@ TLS_MOST = 256  # bytes; the loader keeps 1664 for all libraries that come late
 
 # libc's functions that handlers and the bare thread may reach: no lock, no allocation,
 # no thread-local storage, no errno that isn't put back.
-STATELESS = {'memcpy', 'memmove', 'memset', 'memcmp', 'memchr', 'strlen', 'strnlen', 'strchr',
+STATELESS = {'memcpy', 'memmove', 'memset', 'memcmp', 'bcmp', 'memchr', 'strlen', 'strnlen', 'strchr',
              'strrchr', 'strcmp', 'strncmp', 'strcspn', 'strspn'}
 HANDLER_MAY = STATELESS | {
     '__errno_location',   # to save it and put it back
