@@ -136,7 +136,7 @@ EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
     if (LIKELY(skip == STORM_CALM))
         return lock_calmly(mutex);
     if (skip == STORM_ASK)
-        return lock_carefully(mutex);
+        return contention_is_off() ? real.pthread_mutex_lock(mutex) : lock_carefully(mutex);
     thread_self.storm.skip = skip - 1;
     return is_word_set(mutex) ? lock_watched(mutex) : real.pthread_mutex_lock(mutex);
 }

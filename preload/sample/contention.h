@@ -51,6 +51,12 @@ static inline bool contention_on(void)
            (mode == CONTENTION_UNKNOWN && contention_on_slow());
 }
 
+/* Is it known that they aren't? Then the real functions are known, too. */
+static inline bool contention_is_off(void)
+{
+    return atomic_load_explicit(&contention_mode, memory_order_relaxed) == CONTENTION_OFF;
+}
+
 struct contention_wait {
     uint64_t ticks;        /* when it began, by the processor's counter */
     uint64_t start_ns;     /* CLOCK_MONOTONIC; 0 = it isn't looked at */
