@@ -82,6 +82,15 @@ static void complain(const char *line)
     log_line(LOG_WARN, "%s", line);
 }
 
+/* Does valgrind run the program? It preloads a library of its own. */
+static bool is_under_valgrind(void)
+{
+    for (char **variable = environ; *variable; variable++)
+        if (strncmp(*variable, "LD_PRELOAD=", 11) == 0)
+            return strstr(*variable, "/vgpreload_") != NULL;
+    return false;
+}
+
 /* First start in this memory image. False: too early, libc has no environment yet. */
 static bool configure(void)
 {
@@ -93,6 +102,12 @@ static bool configure(void)
         config_init(environ, program_path, (const char *)getauxval(AT_EXECFN), complain);
     if (config.selected) {
         log_init((enum log_level)config.log);
+        /* Where a signal's frame would be the first in its page of the main stack, valgrind
+         * (3.19) ends the program instead: with a timer that is a matter of time. */
+        if (config.cpu_hz && is_under_valgrind()) {
+            config.cpu_hz = 0;
+            log_line(LOG_VERBOSE, "under valgrind: no CPU profile");
+        }
         unwind_init((enum unwind_engine)config.unwinder);
         /* Exact mode is for measuring and gets every plane. Otherwise events are
          * rare, and planes cost memory: one for each processor and a shared one. */

@@ -98,6 +98,12 @@ def hazard_43_asan():
         assert done.status == 1 and 'heap-buffer-overflow' in done.err, done.err[:500]
 
 
+def hazard_43_valgrind():
+    """Valgrind ends a program whose signal comes where its stack has yet to grow."""
+    for _ in range(3):
+        same(['valgrind', '-q', '--tool=none', 'sqlite3', ':memory:', 'select 1'])
+
+
 def hazard_35_single_threaded_assumptions():
     if os.geteuid() != 0:
         return
