@@ -77,6 +77,7 @@ struct process {
 
     /* Collector's thread only. */
     int64_t next_scan_ns;         /* CLOCK_MONOTONIC: when its sites are summed again */
+    int64_t next_look_ns;         /* the same: when the kernel is asked about it again */
     struct process_totals totals; /* of the last scan */
     bool watched;                 /* its pidfd is in the epoll set, which holds a reference */
 

@@ -7,16 +7,19 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "profile/mem.h"
 
-#define LISTS "/var/lib/dpkg/info/*.list"
+#define LISTS_FOLDER "/var/lib/dpkg/info"
+#define LISTS LISTS_FOLDER "/*.list"
 
 /* Has the file a line that is one of the texts (each "\nPATH\n")? */
 static bool has_line(const char *list, char *const *lines, size_t n_lines)
@@ -50,7 +53,8 @@ static char *debug_name(const char *list)
     return mem_printf("%.*s-dbgsym", length, name);
 }
 
-char *package_find_debug(const char *path)
+/* Reads all lists: some ten milliseconds. */
+static char *search_lists(const char *path)
 {
     glob_t lists;
     char *real = realpath(path, NULL), *package = NULL;
@@ -69,5 +73,54 @@ char *package_find_debug(const char *path)
     for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
         free(lines[i]);
     free(real);
+    return package;
+}
+
+/* What was found, for as long as no package comes or goes: a collector is asked about the same
+ * stripped files with each profile. */
+struct answer {
+    char *path;
+    char *package; /* NULL: none has it */
+    UT_hash_handle hh;
+};
+#define ANSWERS_MAX 4096
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects all below */
+static struct answer *answers;
+static struct timespec lists_changed;
+
+static void forget_all(void)
+{
+    struct answer *answer, *next;
+    HASH_ITER(hh, answers, answer, next)
+    {
+        HASH_DEL(answers, answer);
+        free(answer->path);
+        free(answer->package);
+        free(answer);
+    }
+}
+
+char *package_find_debug(const char *path)
+{
+    struct stat lists;
+    struct answer *answer;
+    if (stat(LISTS_FOLDER, &lists) < 0)
+        return NULL;
+    pthread_mutex_lock(&lock);
+    if (memcmp(&lists_changed, &lists.st_mtim, sizeof lists_changed) != 0 ||
+        HASH_COUNT(answers) >= ANSWERS_MAX) {
+        forget_all();
+        lists_changed = lists.st_mtim;
+    }
+    HASH_FIND_STR(answers, path, answer);
+    if (!answer) {
+        answer = mem_zero(1, sizeof *answer);
+        answer->path = mem_strdup(path);
+        answer->package = search_lists(path);
+        HASH_ADD_KEYPTR(hh, answers, answer->path, strlen(answer->path), answer);
+    }
+    char *package = answer->package ? mem_strdup(answer->package) : NULL;
+    pthread_mutex_unlock(&lock);
     return package;
 }

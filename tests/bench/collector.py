@@ -14,7 +14,7 @@ import modes
 PROF = os.path.join(modes.BUILD, 'collector/prof')
 COUNTS = (1, 10, 100, 500)
 PROGRAM = ['/usr/bin/python3', '-S', '-c', 'import sys; sys.stdin.read()']
-REST = 5  # seconds in which nobody asks
+REST = 10  # seconds in which nobody asks, after so many in which they start
 
 
 def cpu_seconds(pid):
@@ -71,7 +71,7 @@ def measure(count, directory):
         known = collector.running()
         if len(known) < count:
             raise RuntimeError(f'{len(known)} of {count} processes reported')
-        time.sleep(1)
+        time.sleep(REST)
         before = cpu_seconds(collector.process.pid)
         time.sleep(REST)
         rest = (cpu_seconds(collector.process.pid) - before) / REST
