@@ -1,8 +1,8 @@
 /*
  * The exec family: the profiles are written before the process becomes another
- * program, and LIBPROF_FOLLOW=fork|none takes libprof.so out of the new program's
- * LD_PRELOAD. The program's own environment and arguments stay as they are; what
- * is changed is a copy on this stack (execve(2): only the kernel reads it).
+ * program, and LIBPROF_FOLLOW=fork|none, or another C library behind the new program,
+ * takes libprof.so out of its LD_PRELOAD. The program's own environment and arguments stay as they
+ * are; what is changed is a copy on this stack (execve(2): only the kernel reads it).
  *
  * Usual context: a vfork child, or a forked one of a threaded program: nothing
  * here may lock or allocate, a child without a ledger of its own writes nothing,
@@ -31,10 +31,13 @@ struct environment {
     char *preload;
 };
 
-static bool strips(void)
+/* path: NULL when it isn't known which file will be run. */
+static bool strips(const char *path)
 {
-    return config.selected &&
-           (config.follow == CONFIG_FOLLOW_FORK || config.follow == CONFIG_FOLLOW_NONE);
+    if (!config.selected)
+        return false;
+    return config.follow == CONFIG_FOLLOW_FORK || config.follow == CONFIG_FOLLOW_NONE ||
+           (path && !handler_sealed() && follow_is_foreign(path));
 }
 
 static const char *find_preload(char *const *envp)
@@ -99,10 +102,10 @@ static int after_failure(int result)
 }
 
 /* The environment to exec with: envp, or a copy in the caller's frame. */
-#define EXEC_ENVIRONMENT(envp)                                                                     \
+#define EXEC_ENVIRONMENT(path, envp)                                                               \
     __extension__({                                                                                \
         char *const *given = (envp);                                                               \
-        const char *preload = strips() ? find_preload(given) : NULL;                               \
+        const char *preload = strips(path) ? find_preload(given) : NULL;                           \
         if (preload) {                                                                             \
             struct environment room = {alloca((count(given) + 1) * sizeof(char *)),                \
                                        alloca(strlen(preload) + 1)};                               \
@@ -114,7 +117,7 @@ static int after_failure(int result)
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
     before_exec(path);
-    char *const *chosen = EXEC_ENVIRONMENT(envp);
+    char *const *chosen = EXEC_ENVIRONMENT(path, envp);
     return after_failure(real.execve(path, argv, chosen));
 }
 
@@ -125,8 +128,9 @@ EXPORT int execv(const char *path, char *const argv[])
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-    before_exec(strchr(file, '/') ? file : NULL);
-    char *const *chosen = EXEC_ENVIRONMENT(envp);
+    const char *path = strchr(file, '/') ? file : NULL;
+    before_exec(path);
+    char *const *chosen = EXEC_ENVIRONMENT(path, envp);
     return after_failure(real.execvpe(file, argv, chosen));
 }
 
@@ -138,14 +142,14 @@ EXPORT int execvp(const char *file, char *const argv[])
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
     before_exec(NULL);
-    char *const *chosen = EXEC_ENVIRONMENT(envp);
+    char *const *chosen = EXEC_ENVIRONMENT(NULL, envp);
     return after_failure(real.fexecve(fd, argv, chosen));
 }
 
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     before_exec(NULL);
-    char *const *chosen = EXEC_ENVIRONMENT(envp);
+    char *const *chosen = EXEC_ENVIRONMENT(NULL, envp);
     return after_failure(real.execveat(fd, path, argv, chosen, flags));
 }
 

@@ -66,7 +66,8 @@ bool memory_reserve_slow(enum ledger_section_id section, uint64_t end)
 
 void memory_trim(void)
 {
-    if (!ledger_exists() || ledger->pid != (uint32_t)sys_getpid() || atomic_load(&memory_no_syscalls))
+    if (!ledger_exists() || ledger->pid != (uint32_t)sys_getpid() ||
+        atomic_load(&memory_no_syscalls))
         return;
     if (atomic_exchange(&trimming, true))
         return;

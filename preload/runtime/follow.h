@@ -26,4 +26,11 @@ bool follow_excludes_me(enum config_follow follow);
  */
 bool follow_strip_preload(const char *assignment, char *out);
 
+/*
+ * Is this the file of a program of another C library (musl)? Its loader would take
+ * libprof.so for one of its own, miss the symbols of glibc's, and end the program. False when
+ * it can't be told. Context: also a vfork child; system calls, a descriptor for a moment.
+ */
+bool follow_is_foreign(const char *path);
+
 #endif

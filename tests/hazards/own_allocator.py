@@ -217,6 +217,10 @@ def hazard_41_musl():
     done, lines, dumps = prof_run([program])
     assert done.returncode == 126 and len(done.stderr.splitlines()) == 1, done
     assert 'made for musl' in done.stderr and not dumps
+    # started by a program that is profiled
+    for shell in 'dash', 'bash':
+        done = run([shell, '-c', f'{program}; echo $?; env {program}'], heap_rate=1)
+        assert (done.status, done.out, done.err) == (3, 'through\n3\nthrough\n', ''), (shell, done.status, done.out, done.err)
 
 
 def hazard_43_sanitizers_under_prof_run():
