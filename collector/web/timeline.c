@@ -87,7 +87,7 @@ static void drop_mark(struct timeline *timeline, struct track *track, size_t at)
 
 static void thin_out(struct timeline *timeline)
 {
-    while (timeline->bytes > TIMELINE_BYTES_MAX) {
+    while (timeline->tracks && timeline->bytes > TIMELINE_BYTES_MAX) {
         struct track *largest = timeline->tracks;
         for (struct track *track = timeline->tracks; track; track = track->next)
             if (track->bytes > largest->bytes)

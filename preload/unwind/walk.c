@@ -91,6 +91,7 @@ static unsigned walk_run(struct walk *walk, struct unwind_memo *memo, uint64_t *
 static void begin(struct walk *walk, const struct unwind_stack *stack, bool here)
 {
     const struct arch_regs *regs = &walk->anchor;
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): written by assembly */
     walk->lookup = regs->r[ARCH_PC];
     walk->sp = regs->r[ARCH_SP];
     walk->fp = regs->r[ARCH_FP];
