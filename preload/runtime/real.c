@@ -55,10 +55,11 @@ static int resolve_from(struct dl_phdr_info *info, size_t size, void *arg)
     const char *name = names;
     for (size_t n = 0; n < FUNCTIONS; n++, name += strlen(name) + 1) {
         void *function = resolution->found[n] ? NULL : object_define(&object, name);
-        if (function) {
+        if (!function)
+            continue;
+        if (pointers[n] != function) /* resolving again writes nothing */
             pointers[n] = function;
-            resolution->found[n] = true;
-        }
+        resolution->found[n] = true;
     }
     return 0;
 }
