@@ -11,6 +11,8 @@
  * Fighting threads are bound to processors in turn: two on one processor don't fight.
  */
 
+#include "../lib/processor.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -41,23 +43,9 @@ static double seconds(clockid_t clock)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void bind_to_processor(void)
-{
-    cpu_set_t all, one;
-    sched_getaffinity(0, sizeof all, &all);
-    unsigned wanted = next_processor++ % (unsigned)CPU_COUNT(&all);
-    for (unsigned n = 0; n < CPU_SETSIZE; n++) {
-        if (CPU_ISSET(n, &all) && wanted-- == 0) {
-            CPU_ZERO(&one);
-            CPU_SET(n, &one);
-            sched_setaffinity(0, sizeof one, &one);
-        }
-    }
-}
-
 static void *storm(void *unused)
 {
-    bind_to_processor();
+    processor_take(next_processor++);
     pthread_barrier_wait(&start);
     for (long n = 0; n < count; n++) {
         pthread_mutex_lock(&mutex);

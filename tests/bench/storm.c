@@ -13,6 +13,8 @@
  * Fighting threads are bound to processors in turn: two on one processor don't fight. They run
  * before all others (SCHED_FIFO) where that is allowed.
  */
+#include "../lib/processor.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
@@ -50,22 +52,10 @@ static void work(long rounds, long self)
     thread_data[self].sink = x;
 }
 
-static void bind_to_processor(unsigned wanted)
-{
-    cpu_set_t all, one;
-    sched_getaffinity(0, sizeof all, &all);
-    wanted %= (unsigned)CPU_COUNT(&all);
-    CPU_ZERO(&one);
-    for (unsigned n = 0; n < CPU_SETSIZE; n++)
-        if (CPU_ISSET(n, &all) && wanted-- == 0)
-            CPU_SET(n, &one);
-    sched_setaffinity(0, sizeof one, &one);
-}
-
 static void *fight(void *number)
 {
     long self = (long)number;
-    bind_to_processor((unsigned)self);
+    processor_take((unsigned)self);
     for (;;) {
         int how = atomic_load_explicit(&slice.how, memory_order_relaxed);
         if (how == STOP)

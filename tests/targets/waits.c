@@ -14,6 +14,8 @@
  * before the call to after it). What a profile shows lies between the two, whatever
  * else the machine does. `rounds` and `storm` print the sum of the waits' squares first, in us^2.
  */
+#include "../lib/processor.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -397,14 +399,7 @@ static APART void storm_lock(unsigned turn)
  * one don't fight. */
 static void take_processor(unsigned wanted)
 {
-    cpu_set_t all, one;
-    sched_getaffinity(0, sizeof all, &all);
-    wanted %= (unsigned)CPU_COUNT(&all);
-    CPU_ZERO(&one);
-    for (unsigned n = 0; n < CPU_SETSIZE; n++)
-        if (CPU_ISSET(n, &all) && wanted-- == 0)
-            CPU_SET(n, &one);
-    sched_setaffinity(0, sizeof one, &one);
+    processor_take(wanted);
     struct sched_param first = {.sched_priority = 1};
     sched_setscheduler(0, SCHED_FIFO, &first);
 }

@@ -1,4 +1,5 @@
 /* Rules, memos and modules: walks in all threads, while libraries come and go. */
+#include "../unwind/own_stack.h"
 #include "stress.h"
 #include "unwind/cache.h"
 #include "unwind/module.h"
@@ -52,17 +53,6 @@ static void take_memos(unsigned thread, void *unused)
         stress_check(*(unsigned char *)memo == thread);
         unwind_memo_give(memo);
     }
-}
-
-static struct unwind_stack own_stack(void)
-{
-    pthread_attr_t attributes;
-    void *address;
-    size_t size;
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &address, &size);
-    pthread_attr_destroy(&attributes);
-    return (struct unwind_stack){.low = (uintptr_t)address, .high = (uintptr_t)address + size};
 }
 
 __attribute__((noinline)) static void compare(const struct unwind_stack *plain,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "own_stack.h"
 #include "reference.h"
 #include "unwind/cache.h"
 
@@ -112,14 +113,9 @@ LEVEL(level0, level1, 9)
 
 int main(int argc, char **argv)
 {
-    pthread_attr_t attributes;
-    void *address;
-    size_t size;
     if (argc > 1)
         rounds = (unsigned)atoi(argv[1]);
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &address, &size);
-    stack = (struct unwind_stack){.low = (uintptr_t)address, .high = (uintptr_t)address + size};
+    stack = own_stack();
     unwind_init(UNWIND_CFI);
     static const int depths[] = {5, 25, 120};
     for (int i = 0; i < 3; i++)

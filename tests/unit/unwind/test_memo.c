@@ -1,4 +1,5 @@
 /* Walks with a memo against walks without: the same frames, whatever happened to the stack. */
+#include "own_stack.h"
 #include "unwind/module.h"
 #include "unwind/unwind.h"
 
@@ -65,13 +66,7 @@ __attribute__((noinline)) static void wander(unsigned depth)
 
 static void start(void)
 {
-    pthread_attr_t attributes;
-    void *address;
-    size_t size;
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &address, &size);
-    pthread_attr_destroy(&attributes);
-    plain = (struct unwind_stack){.low = (uintptr_t)address, .high = (uintptr_t)address + size};
+    plain = own_stack();
     remembering = plain;
     remembering.memo = unwind_memo_take();
     assert_non_null(remembering.memo);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "own_stack.h"
 #include "reference.h"
 #include "unwind/cache.h"
 #include "unwind/module.h"
@@ -37,18 +38,6 @@ static void compare_context(const ucontext_t *context, const struct unwind_stack
         reference_print("libunwind", theirs, count);
         fail_msg("frame %u differs", i);
     }
-}
-
-/* The limits of this thread's stack. */
-static struct unwind_stack own_stack(void)
-{
-    pthread_attr_t attributes;
-    void *address;
-    size_t size;
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &address, &size);
-    pthread_attr_destroy(&attributes);
-    return (struct unwind_stack){.low = (uintptr_t)address, .high = (uintptr_t)address + size};
 }
 
 __attribute__((noinline)) static void compare_here(void)
