@@ -86,11 +86,12 @@ static __attribute__((noinline)) int lock_wait(pthread_mutex_t *mutex)
 /* In a storm, a call that isn't drawn. */
 static __attribute__((noinline)) int lock_watched(pthread_mutex_t *mutex)
 {
-    struct contention_wait wait;
-    contention_wait_watch(&wait);
+    uint64_t ticks = storm_ticks();
     int result = real.pthread_mutex_lock(mutex);
-    contention_wait_end(&wait, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_lock,
-                        lock_waited(result));
+    if (LIKELY(!contention_is_long(ticks)))
+        return result;
+    contention_watched_long(ticks, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_lock,
+                            lock_waited(result));
     return result;
 }
 

@@ -159,16 +159,18 @@ static void record_wait(enum ledger_lock kind, uintptr_t function, unsigned weig
     recorder_leave();
 }
 
+void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t function, bool waited)
+{
+    uint64_t end = storm_ticks();
+    if (waited && config.block_rate_ns)
+        record_wait(kind, function, 1, storm_ns(&thread_self.storm, ticks, end, now()),
+                    rate_threshold(thread_uniform(), config.block_rate_ns));
+}
+
 void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kind,
                               uintptr_t function, bool waited)
 {
     uint64_t ticks = storm_ticks();
-    if (wait->weight == 0) {
-        if (waited && config.block_rate_ns)
-            record_wait(kind, function, 1, storm_ns(&thread_self.storm, wait->ticks, ticks, now()),
-                        rate_threshold(thread_uniform(), config.block_rate_ns));
-        return;
-    }
     /* A handler that ran meanwhile may have forked: the child knows no waiters. */
     if (wait->start_ns == 0 || wait->epoch != recorder_epoch())
         return;

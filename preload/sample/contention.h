@@ -76,16 +76,21 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock);
 /*
  * The same for a call of a lock that was drawn in a storm, and then waits (storm_draw_call).
  * held: the lock was seen held before the attempt; calls of which that is true are watched
- * when they aren't drawn (contention_wait_watch), the others are not.
+ * when they aren't drawn (contention_is_long), the others are not.
  */
 void contention_call_begin(struct contention_wait *wait, const void *lock, bool held);
 
-/* The thread is going to wait, and all that is asked is whether it will be long. */
-static inline void contention_wait_watch(struct contention_wait *wait)
+/* Has a call, since `ticks`, taken so long that a wait among those that aren't drawn, and are
+ * only watched, stands for itself? The thread may have the lock: so this is the counter and no
+ * more. */
+static inline bool contention_is_long(uint64_t ticks)
 {
-    wait->weight = 0;
-    wait->ticks = storm_ticks();
+    return storm_ticks() - ticks >= STORM_LONG;
 }
+
+/* It has. For the arguments see contention_wait_end. */
+void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t function,
+                             bool waited);
 
 void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kind,
                               uintptr_t function, bool waited);
@@ -98,8 +103,10 @@ void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kin
 static inline void contention_wait_end(struct contention_wait *wait, enum ledger_lock kind,
                                        uintptr_t function, bool waited)
 {
-    if (wait->weight || storm_ticks() - wait->ticks >= STORM_LONG)
+    if (wait->weight)
         contention_wait_end_slow(wait, kind, function, waited);
+    else if (contention_is_long(wait->ticks))
+        contention_watched_long(wait->ticks, kind, function, waited);
 }
 
 /*

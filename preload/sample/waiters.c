@@ -19,9 +19,10 @@ struct waiters_slot {
     _Atomic(uint64_t) arrived; /* waiters that came since the last charge */
 };
 
-/* Eight slots share a bucket of the filter's hash: more locks of one hash that
- * are fought for at one moment than a program has (a ninth isn't charged). */
-#define BUCKETS 128
+/* Eight slots share a bucket of a hash: more locks of one hash that are fought for at
+ * one moment than a program has (a ninth isn't charged). */
+#define BUCKET_BITS 7
+#define BUCKETS (1 << BUCKET_BITS)
 #define BUCKET_SLOTS 8
 
 LATE_TABLE _Atomic(uint32_t) waiters_filter[WAITERS_FILTER];
@@ -29,7 +30,8 @@ static LATE_TABLE struct waiters_slot slots[BUCKETS][BUCKET_SLOTS];
 
 static struct waiters_slot *bucket_of(const void *lock)
 {
-    return slots[waiters_hash(lock) % BUCKETS];
+    /* Fibonacci hashing (Knuth, vol. 3, 6.4); the top bits are the best mixed. */
+    return slots[(uintptr_t)lock * UINT64_C(0x9e3779b97f4a7c15) >> (64 - BUCKET_BITS)];
 }
 
 static unsigned waiters_of(uint64_t waiting)
