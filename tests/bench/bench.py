@@ -2,12 +2,14 @@
 
 Each mode is run in pairs with its base, A B, B A, ...; a pair's ratio is of CPU time of the
 whole tree of processes. The median of the ratios is shown with its spread (the quartiles), so
-that what a busy machine does to one run weighs nothing. The ratio of the fastest runs, the least
-disturbed ones, stands beside it.
+that what a busy machine does to one run weighs nothing, and with the interval in which the true
+median lies with 95 % confidence (bootstrapped). The ratio of the fastest runs, the least disturbed
+ones, stands beside it.
 """
 import argparse
 import os
 import platform
+import random
 import statistics
 import sys
 import tempfile
@@ -24,6 +26,17 @@ def quartiles(values):
     return low, high
 
 
+def interval(values, samples=4000):
+    """Of the median, 95 %: what it would be in other runs like these (Efron's bootstrap)."""
+    rng = random.Random(1)
+    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(samples))
+    return medians[samples // 40], medians[-1 - samples // 40]
+
+
+def spread_text(bounds):
+    return f'{bounds[0]:.3f}-{bounds[1]:.3f}'
+
+
 class Row:
     """What the pairs of one workload and mode came to."""
 
@@ -31,18 +44,19 @@ class Row:
         self.workload, self.mode, self.pairs = workload, mode, pairs
         ratios = [with_.cpu / without.cpu for without, with_ in pairs]
         self.ratio, self.spread = statistics.median(ratios), quartiles(ratios)
+        self.interval = interval(ratios)
         self.fastest = (min(with_.cpu for _, with_ in pairs) /
                         min(without.cpu for without, _ in pairs))
         self.wall = statistics.median(with_.wall / without.wall for without, with_ in pairs)
         self.added = statistics.median(with_.cpu - without.cpu for without, with_ in pairs)
         self.peak = statistics.median(with_.peak - without.peak for without, with_ in pairs) / 1024
         self.written = statistics.median(with_.written for _, with_ in pairs)
-        self.more = {key: statistics.median(with_.more[key] / without.more[key]
-                                            for without, with_ in pairs)
+        self.more = {key: [with_.more[key] / without.more[key] for without, with_ in pairs]
                      for key in pairs[0][1].more}
 
     def cells(self):
-        note = ', '.join(f'{name} {self.more[key]:.3f}x' for key, name in
+        note = ', '.join(f'{name} {statistics.median(self.more[key]):.3f}x '
+                         f'({spread_text(interval(self.more[key]))})' for key, name in
                          (('rps', 'requests/s'), ('p99', 'p99')) if key in self.more)
         each = self.added / self.workload.ops * 1e9 if self.workload.ops else None
         if each is not None:
@@ -50,12 +64,12 @@ class Row:
             added = f'{each / 1000:+.1f} us a {unit}' if abs(each) >= 2000 else f'{each:+.1f} ns a {unit}'
         else:
             added = f'{self.added * 1000:+.0f} ms'
-        return [self.mode.title, f'{self.ratio:.3f}', f'{self.spread[0]:.3f}-{self.spread[1]:.3f}',
-                f'{self.fastest:.3f}', added, f'{self.wall:.2f}', f'{self.peak:+.1f}', f'{self.written / 1024:.0f}',
+        return [self.mode.title, f'{self.ratio:.3f}', spread_text(self.interval),
+                spread_text(self.spread), f'{self.fastest:.3f}', added, f'{self.wall:.2f}', f'{self.peak:+.1f}', f'{self.written / 1024:.0f}',
                 str(len(self.pairs)), note]
 
 
-HEADER = ['under', 'CPU', 'quartiles', 'of the fastest', 'added CPU', 'wall', 'peak MiB', 'KiB written', 'pairs', '']
+HEADER = ['under', 'CPU', '95 %', 'quartiles', 'of the fastest', 'added CPU', 'wall', 'peak MiB', 'KiB written', 'pairs', '']
 
 
 def markdown_table(header, rows):
@@ -85,7 +99,7 @@ def measure(workload, wanted, pairs, directory):
             if turn % 2:
                 order.reverse()
             try:
-                results = [workload.run(each, f'{directory}/run') for each in order]
+                results = workload.run_pair(order, f'{directory}/run')
             except (RuntimeError, OSError) as error:
                 print(f'{workload.title}: {mode.title}: left out: {error}', file=sys.stderr)
                 chosen.remove(mode)

@@ -1,20 +1,52 @@
-"""Servers with threads, each under load from its own clients on this machine.
+"""Servers, each under load from its own clients on this machine.
 
-A server is measured as the loops are (workloads.py): its CPU, and beside it the requests a second
-that its clients counted. What it is asked for is always the same, so its CPU is what a request costs.
+Those of a pair run side by side and are asked in turn, A B, B A, ..., a quarter of a second each, so
+that what else the machine does meets both. Each pair is started anew, for where things come to lie in
+memory makes a difference, too. Measured are a server's CPU and the requests a second that its
+clients counted. What it is asked for is always the same, so its CPU is what a request costs. Neither
+its start nor its end counts, and it is warmed up first.
 """
+import copy
+import glob
 import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import time
 
 import modes
 
 
+def _tree_cpu(root):
+    """Seconds of CPU of a process, its descendants, and what they have waited for, in steps of
+    10 ms (proc(5))."""
+    parents, seconds = {}, {}
+    for path in glob.glob('/proc/[0-9]*/stat'):
+        try:
+            with open(path) as file:
+                fields = file.read().rpartition(')')[2].split()
+        except OSError:  # it has just ended
+            continue
+        pid = int(path.split('/')[2])
+        parents[pid] = int(fields[1])
+        seconds[pid] = sum(map(int, fields[11:15])) / os.sysconf('SC_CLK_TCK')
+    tree = {root}
+    while more := {pid for pid, parent in parents.items() if parent in tree} - tree:
+        tree |= more
+    return sum(seconds[pid] for pid in tree)
+
+
+SLICES = 16  # of a run
+
+
 class Server:
-    """A workload: the interface of workloads.Workload. needs: programs."""
+    """A workload: the interface of workloads.Workload. needs: programs.
+
+    Copies of it are the servers of a pair: work is a directory of its own, which the next pair finds
+    as it was left, port a free one.
+    """
     only, unit, env = ('none', 'default'), 'request', {}
     needs = ()
 
@@ -25,30 +57,52 @@ class Server:
     def is_ready(self):
         raise NotImplementedError
 
-    def load(self):
-        """Asks self.ops times; -> {'rps': ..., ...}"""
+    def prepare(self):
+        """What it needs before it can be asked."""
+
+    def load(self, requests):
+        """Asks so often; -> {'rps': ..., ...}"""
         raise NotImplementedError
 
     def stop(self):
         raise NotImplementedError
 
-    def run(self, mode, directory):
+    def run_pair(self, pair, directory):
         for need in self.needs:
             if not shutil.which(need):
                 raise OSError(f'{need} is not installed')
-        self.work = os.path.dirname(directory)
+        servers = [copy.copy(self) for _ in pair]
+        for number, (server, mode) in enumerate(zip(servers, pair)):
+            server.work = f'{os.path.dirname(directory)}/server{number}'
+            server.begin(mode, f'{directory}{number}')
+        for turn in range(SLICES):
+            for server in reversed(servers) if turn % 2 else servers:
+                start = time.monotonic()
+                server.slices.append(server.load(self.ops // SLICES))
+                server.wall += time.monotonic() - start
+        return [server.end() for server in servers]
+
+    def begin(self, mode, directory):
+        os.makedirs(self.work, exist_ok=True)
         with socket.socket() as probe:
             probe.bind(('127.0.0.1', 0))
             self.port = str(probe.getsockname()[1])
-        server = self.start(mode, directory)
+        self.process = self.start(mode, directory)
         for _ in range(600):
-            if self.is_ready() or server.poll() is not None:
+            if self.is_ready() or self.process.poll() is not None:
                 break
             time.sleep(0.05)
-        more = self.load()
+        self.prepare()
+        self.load(self.ops // SLICES)
+        self.slices, self.wall, self.cpu = [], 0, _tree_cpu(self.process.pid)
+
+    def end(self):
+        cpu = _tree_cpu(self.process.pid) - self.cpu
         self.stop()
-        result = modes.finish(server)
-        result.more.update(more)
+        result = modes.finish(self.process)
+        result.cpu, result.wall = cpu, self.wall
+        result.more = {key: statistics.median(each[key] for each in self.slices)
+                       for key in self.slices[0]}
         return result
 
 
@@ -61,8 +115,7 @@ class Redis(Server):
 
     needs = ('redis-server', 'redis-benchmark', 'redis-cli')
 
-    def __init__(self, title, options=(), load=('-n', '60000', '-c', '20'), requests=120000,
-                 only=Server.only):
+    def __init__(self, title, requests, options=(), load=('-c', '20'), only=Server.only):
         self.title, self.ops, self.options, self.clients = title, requests, options, load
         self.only = only
 
@@ -76,9 +129,9 @@ class Redis(Server):
     def is_ready(self):
         return 'PONG' in self.client('ping')
 
-    def load(self):
-        out = _text(['redis-benchmark', '-p', self.port, '-t', 'set,get', *self.clients, '-r', '20000',
-                     '-d', '200', '--csv'], check=True)
+    def load(self, requests):
+        out = _text(['redis-benchmark', '-p', self.port, '-t', 'set,get', '-n', str(requests // 2),
+                     *self.clients, '-r', '20000', '-d', '200', '--csv'], check=True)
         rows = [line.replace('"', '').split(',') for line in out.splitlines()]
         column = {name: n for n, name in enumerate(rows[0])}
         rows = [row for row in rows if row[0] in ('SET', 'GET')]
@@ -93,7 +146,7 @@ class Redis(Server):
 class Memcached(Server):
     """memcaslap: a tenth set, the rest get, of 1 KiB each."""
 
-    title, ops, needs = 'memcached -t 4', 150000, ('memcached', 'memcaslap')
+    title, ops, needs = 'memcached -t 4', 400000, ('memcached', 'memcaslap')
 
     def start(self, mode, directory):
         return modes.start(['memcached', '-A', '-u', 'root', '-l', '127.0.0.1', '-p', self.port,
@@ -110,9 +163,9 @@ class Memcached(Server):
         except OSError:
             return False
 
-    def load(self):
+    def load(self, requests):
         out = _text(['memcaslap', '-s', f'127.0.0.1:{self.port}', '-T', '2', '-c', '32', '-x',
-                     str(self.ops)], check=True)
+                     str(requests)], check=True)
         return {'rps': float(re.search(r'TPS: (\d+)', out).group(1))}
 
     def stop(self):
@@ -124,12 +177,12 @@ class MariaDB(Server):
 
     title, unit, needs = 'mariadbd, sysbench oltp_read_write', 'transaction', (
         'mariadbd', 'mariadb-install-db', 'sysbench', 'mysqladmin')
-    ops = 3000
+    ops = 6000
 
-    def sysbench(self, what, threads=4):
+    def sysbench(self, what, threads=1, events=0):
         return _text(['sysbench', 'oltp_read_write', f'--mysql-socket={self.work}/s',
                       '--mysql-user=root', '--mysql-db=bench', '--tables=2', '--table-size=2000',
-                      f'--threads={threads}', f'--events={self.ops}', '--time=0', '--rand-seed=1',
+                      f'--threads={threads}', f'--events={events}', '--time=0', '--rand-seed=1',
                       '--db-driver=mysql', what], check=True)
 
     def admin(self, *arguments):
@@ -148,25 +201,71 @@ class MariaDB(Server):
     def is_ready(self):
         return 'alive' in self.admin('ping')
 
-    def load(self):
+    def prepare(self):
         self.admin('create', 'bench')
-        self.sysbench('prepare', 1)
-        out = self.sysbench('run')
-        self.sysbench('cleanup', 1)
+        self.sysbench('prepare')
+
+    def load(self, requests):
+        out = self.sysbench('run', 4, requests)
         return {'rps': float(re.search(r'transactions: +\d+ +\(([\d.]+) per', out).group(1))}
 
     def stop(self):
+        self.sysbench('cleanup')
         self.admin('shutdown')
+
+
+class PostgreSQL(Server):
+    """pgbench, its own mix of reads and writes, by 4 clients that stay connected. It refuses to be root."""
+
+    title, unit, ops = 'postgres, pgbench', 'transaction', 24000
+    user = 'postgres'
+
+    def command(self, program, *arguments):
+        found = glob.glob(f'/usr/lib/postgresql/*/bin/{program}')
+        if not found:
+            raise OSError('PostgreSQL is not installed')
+        other = ['setpriv', f'--reuid={self.user}', f'--regid={self.user}', '--clear-groups']
+        return [*(other if os.getuid() == 0 else []), found[-1], *arguments]
+
+    def client(self, program, *arguments, **more):
+        return _text(self.command(program, '-h', self.data, '-p', self.port, *arguments), **more)
+
+    def start(self, mode, directory):
+        self.data = f'{self.work}/postgresql'
+        for made in (self.data, directory):
+            os.makedirs(made, 0o700, exist_ok=True)
+            if os.getuid() == 0:
+                shutil.chown(made, self.user)
+        os.chmod(os.path.dirname(directory), 0o711)
+        if not os.listdir(self.data):
+            _text(self.command('initdb', '-D', self.data, '-A', 'trust', '-N'), check=True)
+        return modes.start(self.command(
+            'postgres', '-D', self.data, '-k', self.data, '-p', self.port, '-c', 'listen_addresses=',
+            '-c', 'fsync=off', '-c', 'autovacuum=off', '-c', 'max_wal_size=4GB'), mode, directory)
+
+    def is_ready(self):
+        return 'accepting' in self.client('pg_isready')
+
+    def prepare(self):
+        self.client('pgbench', '-i', '-q', '-s', '5', 'postgres', check=True)
+
+    def load(self, requests):
+        out = self.client('pgbench', '-n', '-c', '4', '-j', '2', '-t', str(requests // 4), 'postgres',
+                          check=True)
+        return {'rps': float(re.search(r'tps = ([\d.]+)', out).group(1))}
+
+    def stop(self):
+        _text(self.command('pg_ctl', 'stop', '-D', self.data, '-m', 'fast'), check=True)
 
 
 # More than the processors would spend their time waiting for each other (redis.conf).
 IO_THREADS = max(2, min(4, os.cpu_count()))
 
 SERVERS = {
-    'redis': Redis('redis-server (jemalloc), 2 x 60,000 requests', only=None),
-    'redis-io': Redis(f'redis-server, {IO_THREADS} io-threads that read', (
-        '--io-threads', str(IO_THREADS), '--io-threads-do-reads', 'yes'),
-        ('-n', '60000', '-c', '40', '-P', '16'), 120000),
+    'redis': Redis('redis-server (jemalloc)', 320000, only=None),
+    'redis-io': Redis(f'redis-server, {IO_THREADS} io-threads that read', 1600000, (
+        '--io-threads', str(IO_THREADS), '--io-threads-do-reads', 'yes'), ('-c', '40', '-P', '16')),
     'memcached': Memcached(),
     'mariadb': MariaDB(),
+    'postgresql': PostgreSQL(),
 }

@@ -24,6 +24,10 @@ class Workload:
             self._made = self._command(os.path.dirname(directory))
         return modes.finish(modes.start(self._made, mode, directory, self.env))
 
+    def run_pair(self, pair, directory):
+        """-> the Results of a run under each of two modes, in that order."""
+        return [self.run(mode, directory) for mode in pair]
+
 
 def _write(directory, name, text):
     path = os.path.join(directory, name)
@@ -126,5 +130,5 @@ GROUPS = {
     'locks': ('lock', 'storm', 'work'),
     'cpu': ('sqlite3', 'python3', 'cc1'),
     'programs': ('sqlite3', 'python3', 'cc1', 'redis'),
-    'servers': ('redis-io', 'memcached', 'mariadb'),
+    'servers': ('redis-io', 'memcached', 'mariadb', 'postgresql'),
 }
