@@ -71,16 +71,24 @@ class Server:
         for need in self.needs:
             if not shutil.which(need):
                 raise OSError(f'{need} is not installed')
-        servers = [copy.copy(self) for _ in pair]
-        for number, (server, mode) in enumerate(zip(servers, pair)):
-            server.work = f'{os.path.dirname(directory)}/server{number}'
-            server.begin(mode, f'{directory}{number}')
-        for turn in range(SLICES):
-            for server in reversed(servers) if turn % 2 else servers:
-                start = time.monotonic()
-                server.slices.append(server.load(self.ops // SLICES))
-                server.wall += time.monotonic() - start
-        return [server.end() for server in servers]
+        servers = []
+        try:
+            for number, mode in enumerate(pair):
+                server = copy.copy(self)
+                server.work = f'{os.path.dirname(directory)}/server{number}'
+                server.begin(mode, f'{directory}{number}')
+                servers.append(server)
+            for server in servers:
+                server.warm_up()
+            for turn in range(SLICES):
+                for server in reversed(servers) if turn % 2 else servers:
+                    server.slice()
+            for server in servers:
+                server.cpu = _tree_cpu(server.process.pid) - server.cpu
+        finally:
+            for server in servers:
+                server.stop()
+        return [server.result() for server in servers]
 
     def begin(self, mode, directory):
         os.makedirs(self.work, exist_ok=True)
@@ -88,21 +96,26 @@ class Server:
             probe.bind(('127.0.0.1', 0))
             self.port = str(probe.getsockname()[1])
         self.process = self.start(mode, directory)
+
+    def warm_up(self):
         for _ in range(600):
             if self.is_ready() or self.process.poll() is not None:
                 break
             time.sleep(0.05)
         self.prepare()
         self.load(self.ops // SLICES)
-        self.slices, self.wall, self.cpu = [], 0, _tree_cpu(self.process.pid)
+        self.loads, self.wall, self.cpu = [], 0, _tree_cpu(self.process.pid)
 
-    def end(self):
-        cpu = _tree_cpu(self.process.pid) - self.cpu
-        self.stop()
+    def slice(self):
+        start = time.monotonic()
+        self.loads.append(self.load(self.ops // SLICES))
+        self.wall += time.monotonic() - start
+
+    def result(self):
         result = modes.finish(self.process)
-        result.cpu, result.wall = cpu, self.wall
-        result.more = {key: statistics.median(each[key] for each in self.slices)
-                       for key in self.slices[0]}
+        result.cpu, result.wall = self.cpu, self.wall
+        result.more = {key: statistics.median(load[key] for load in self.loads)
+                       for key in self.loads[0]}
         return result
 
 
@@ -215,7 +228,7 @@ class MariaDB(Server):
 
 
 class PostgreSQL(Server):
-    """pgbench, its own mix of reads and writes, by 4 clients that stay connected. It refuses to be root."""
+    """pgbench: its own mix of reads and writes, 4 clients. The server refuses to be root."""
 
     title, unit, ops = 'postgres, pgbench', 'transaction', 24000
     user = 'postgres'
