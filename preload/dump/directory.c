@@ -286,7 +286,7 @@ const char *directory_error_text(long error)
 {
     static const struct {
         int number;
-        const char *text;
+        char text[36]; /* no pointers: ../README.md */
     } texts[] = {
         {ENOSPC, "no space left on the device"},
         {EDQUOT, "disk quota exceeded"},

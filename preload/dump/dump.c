@@ -7,6 +7,7 @@
 #include "dump/report.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
+#include "runtime/late.h"
 #include "runtime/log.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
@@ -124,7 +125,7 @@ static void note_memory(void)
 
 static bool write_all(enum dump_reason reason)
 {
-    static struct directory directory; /* owner: the one dump that runs */
+    static LATE_TABLE struct directory directory; /* owner: the one dump that runs */
     static const char *const reasons[] = {
         "asked for by signal",    "regular", "at exit", "before exec", "before death by signal",
         "before a seccomp filter"};

@@ -15,13 +15,13 @@
 #define CONTENTION_UNIT 65536
 
 struct value_type {
-    const char *type, *unit;
+    char type[16], unit[12]; /* no pointers: ../README.md */
 };
 
 /* Names and order as Go writes them (formats of runtime/pprof): what -base,
  * dashboards and scrapers match. */
 struct description {
-    const char *name;
+    char name[16];
     enum ledger_kind kind;
     struct value_type types[VALUES_MAX]; /* the last one is shown by default */
     struct value_type period;
@@ -109,7 +109,7 @@ static bool write_head(struct encoder *encoder)
 
     for (encoder->values = 0; encoder->values < VALUES_MAX; encoder->values++) {
         const struct value_type *type = &description->types[encoder->values];
-        if (!type->type)
+        if (type->type[0] == '\0')
             break;
         perftools__profiles__value_type__init(&types[encoder->values]);
         types[encoder->values].type = string_table_literal(&encoder->strings, type->type);

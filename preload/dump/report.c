@@ -4,6 +4,7 @@
 #include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/handover.h"
+#include "runtime/late.h"
 #include "runtime/sys.h"
 #include <string.h>
 
@@ -42,7 +43,7 @@ static bool send_profile(int fd, const struct directory *names, uint32_t sequenc
 
 static bool send_all(const struct dump_request *given, uint32_t sequence, uint32_t chosen)
 {
-    static struct directory names; /* owner: the one dump that runs */
+    static LATE_TABLE struct directory names; /* owner: the one dump that runs */
     struct dump_request request = *given;
     bool good = true;
     int fd = handover_open(ledger_view_string(request.view, request.view->header->exe, NULL));

@@ -7,7 +7,7 @@ const char *thread_state_name(char state, int32_t syscall)
 {
     static const struct {
         int32_t number;
-        const char *name;
+        char name[12]; /* no pointers: ../README.md */
     } calls[] = {
         {SYS_futex, "futex"},
         {SYS_epoll_pwait, "epoll_wait"},

@@ -13,6 +13,7 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
@@ -22,21 +23,25 @@ void cfree(void *block);
  * real ones then, not those of the C library behind us. */
 static void rebind_family(const void *owner)
 {
-    struct rebind table[] = {
-#define FAMILY(type, name, parameters)                                                             \
-    {#name, (void *)(uintptr_t)name, object_first_definition(#name)},
-        INTERPOSED_ALLOC(FAMILY)
-#undef FAMILY
-    };
+#define ONE(type, name, parameters) +1
+#define NAME(type, name, parameters) #name "\0"
+    enum { FUNCTIONS = 0 INTERPOSED_ALLOC(ONE) };
+    void *first[FUNCTIONS];
+    struct rebind table[FUNCTIONS];
     size_t n = 0;
+    object_first_definitions(INTERPOSED_ALLOC(NAME), first);
     /* A function that the allocator lacks is the C library's for everybody, and
      * a block of one must not reach the other's free: left alone. */
-#define KEEP(type, name, parameters)                                                               \
-    if (table[n].original == table[n].replacement)                                                 \
-        table[n].original = NULL;                                                                  \
-    *(void **)&real.name = table[n++].original;
-    INTERPOSED_ALLOC(KEEP)
-#undef KEEP
+#define FAMILY(type, name, parameters)                                                             \
+    if (first[n] == (void *)(uintptr_t)name)                                                       \
+        first[n] = NULL;                                                                           \
+    *(void **)&real.name = first[n];                                                               \
+    table[n] = (struct rebind){#name, (void *)(uintptr_t)name, first[n]};                          \
+    n++;
+    INTERPOSED_ALLOC(FAMILY)
+#undef FAMILY
+#undef NAME
+#undef ONE
     rebind_objects(table, n, owner);
 }
 
@@ -68,20 +73,23 @@ void rebind_allocator(void)
 {
     if (config.heap_rate == 0)
         return;
-    static const char *const sanitizers[] = {"__asan_init", "__tsan_init", "__msan_init"};
-    for (size_t n = 0; n < sizeof sanitizers / sizeof *sanitizers; n++) {
-        if (object_first_definition(sanitizers[n])) {
+    enum { MALLOC, NEW, SANITIZERS };
+    static const char names[] = "malloc\0_Znwm\0__asan_init\0__tsan_init\0__msan_init\0";
+    void *first[SANITIZERS + 3];
+    const char *name = names;
+    object_first_definitions(names, first);
+    for (size_t n = 0; n < sizeof first / sizeof *first; n++, name += strlen(name) + 1) {
+        if (n >= SANITIZERS && first[n]) {
             config.heap_rate = 0;
             heap_start(false);
             log_line(LOG_WARN, "%s: the program has a sanitizer's allocator: no heap profile",
-                     sanitizers[n]);
+                     name);
             return;
         }
     }
-    void *first = object_first_definition("malloc");
-    if (first && first != (void *)(uintptr_t)malloc) {
-        note_own_malloc(first);
-        rebind_family(first);
+    if (first[MALLOC] && first[MALLOC] != (void *)(uintptr_t)malloc) {
+        note_own_malloc(first[MALLOC]);
+        rebind_family(first[MALLOC]);
     }
-    operators_rebind((const void *)(uintptr_t)real.malloc);
+    operators_rebind(first[NEW], (const void *)(uintptr_t)real.malloc);
 }

@@ -7,6 +7,7 @@
 
 #include "dump/dump.h"
 #include "hooks/export.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
 #include "runtime/sys.h"
@@ -23,7 +24,8 @@ static _Atomic(uint32_t) dumped_pid; /* the process whose last dump is done */
  * that goes straight to _exit, or a vfork child, passes through (dump.h). */
 static void last_dump(void)
 {
-    if (!config.selected || !config.at_exit || !dump_owns_ledger())
+    /* first what most processes end with, without a look at another page of code */
+    if (!ledger_exists() || !config.selected || !config.at_exit || !dump_owns_ledger())
         return;
     if (atomic_exchange(&dumped_pid, (uint32_t)sys_getpid()) != (uint32_t)sys_getpid())
         dump_run(DUMP_REASON_EXIT);

@@ -54,18 +54,26 @@ static bool same_object(const void *a, const void *b)
     return a && b && dl_iterate_phdr(both_inside, addresses) != 0;
 }
 
-void operators_rebind(const void *owner)
+void operators_rebind(const void *first, const void *owner)
 {
     /* The operators that a program finds first decide. */
-    if (!same_object(object_first_definition("_Znwm"), owner))
+    if (!same_object(first, owner))
         return;
-    const struct rebind table[] = {
-#define RESOLVE(name, parameters, arguments)                                                       \
-    {#name, (void *)(uintptr_t)hook_##name, object_first_definition(#name)},
-        OPERATORS_NEW(RESOLVE) OPERATORS_DELETE(RESOLVE)};
+#define ONE(name, parameters, arguments) +1
+#define NAME(name, parameters, arguments) #name "\0"
+    enum { FUNCTIONS = 0 OPERATORS_NEW(ONE) OPERATORS_DELETE(ONE) };
+    void *found[FUNCTIONS];
+    struct rebind table[FUNCTIONS];
     size_t n = 0;
-#define KEEP(name, parameters, arguments) *(void **)&operators.name = table[n++].original;
+    object_first_definitions(OPERATORS_NEW(NAME) OPERATORS_DELETE(NAME), found);
+#define KEEP(name, parameters, arguments)                                                          \
+    *(void **)&operators.name = found[n];                                                          \
+    table[n] = (struct rebind){#name, (void *)(uintptr_t)hook_##name, found[n]};                   \
+    n++;
     OPERATORS_NEW(KEEP)
     OPERATORS_DELETE(KEEP)
+#undef KEEP
+#undef NAME
+#undef ONE
     rebind_objects(table, n, owner);
 }

@@ -42,8 +42,8 @@
     X(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, const void *tag),       \
       (block, alignment, tag))
 
-/* Points every object's operators at libprof's, if the allocator that `owner`
- * (an address in it) belongs to defines them itself. */
-void operators_rebind(const void *owner);
+/* Points every object's operators at libprof's, if the allocator that `owner` (an address in
+ * it) belongs to defines them itself: `first` is the operator new that a program finds. */
+void operators_rebind(const void *first, const void *owner);
 
 #endif

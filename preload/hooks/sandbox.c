@@ -14,6 +14,7 @@
 #include "hooks/filter.h"
 #include "ledger/memory.h"
 #include "runtime/config.h"
+#include "runtime/late.h"
 #include "runtime/log.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
@@ -48,7 +49,7 @@ static void seal(bool sealed)
  * been refused, they are handled again. */
 static void ignore_signals(bool ignore)
 {
-    static struct sigaction handled[2]; /* filters are installed one at a time */
+    static LATE_TABLE struct sigaction handled[2]; /* filters are installed one at a time */
     const struct sigaction ignored = {.sa_handler = SIG_IGN};
     const int ours[2] = {handler_signal, (int)config.signal};
 

@@ -3,13 +3,18 @@
 
 #include <stdatomic.h>
 
-LATE_TABLE unsigned char boot_memory[BOOT_PAGES * BOOT_PAGE];
-static size_t boot_sizes[BOOT_PAGES]; /* of the block that starts in the page */
+LATE_TABLE unsigned char boot_memory[(BOOT_PAGES + 1) * BOOT_PAGE];
+static LATE_TABLE size_t boot_sizes[BOOT_PAGES]; /* of the block that starts in the page */
 static _Atomic(size_t) pages_used;
+
+static unsigned char *first_page(void)
+{
+    return boot_memory + (-(uintptr_t)boot_memory & (BOOT_PAGE - 1));
+}
 
 void *boot_alloc(size_t size)
 {
-    if (size > sizeof boot_memory)
+    if (size > BOOT_PAGES * BOOT_PAGE)
         return NULL;
     size_t pages = size ? (size + BOOT_PAGE - 1) / BOOT_PAGE : 1;
     size_t first = atomic_load_explicit(&pages_used, memory_order_relaxed);
@@ -18,10 +23,10 @@ void *boot_alloc(size_t size)
             return NULL;
     } while (!atomic_compare_exchange_weak(&pages_used, &first, first + pages));
     boot_sizes[first] = size;
-    return boot_memory + first * BOOT_PAGE;
+    return first_page() + first * BOOT_PAGE;
 }
 
 size_t boot_size(const void *block)
 {
-    return boot_sizes[((uintptr_t)block - (uintptr_t)boot_memory) / BOOT_PAGE];
+    return boot_sizes[((uintptr_t)block - (uintptr_t)first_page()) / BOOT_PAGE];
 }

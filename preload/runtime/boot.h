@@ -17,7 +17,9 @@
 #define BOOT_PAGE 4096
 #define BOOT_PAGES 32 /* a moment of one thread: a few small blocks at the most */
 
-extern unsigned char boot_memory[BOOT_PAGES * BOOT_PAGE] __attribute__((visibility("hidden")));
+/* One page more: the array itself doesn't begin at one (late.h). */
+extern unsigned char boot_memory[(BOOT_PAGES + 1) * BOOT_PAGE]
+    __attribute__((visibility("hidden")));
 
 static inline bool boot_owns(const void *block)
 {

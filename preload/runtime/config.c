@@ -1,14 +1,15 @@
 #include "runtime/config.h"
 
 #include "runtime/follow.h"
+#include "runtime/late.h"
 #include "runtime/sys.h"
 #include "runtime/text.h"
 #include <signal.h>
 #include <string.h>
 
-struct config config;
+HALF_LATE struct config config;
 
-enum type { NUMBER, BYTES, NS, SECONDS, SIGNAL, AUTO_SIGNAL, WORD, WORDS, PATH, STRING };
+enum type { NUMBER, BYTES, NS, SECONDS, SIGNAL, AUTO_SIGNAL, WORD, WORDS, PATH, STRING, BORROWED };
 
 struct entry {
     const char *variable;
@@ -28,22 +29,23 @@ static const struct entry entries[] = {CONFIG_TABLE(ENTRY)};
 #define PREFIX "LIBPROF_"
 #define PREFIX_LENGTH (sizeof PREFIX - 1)
 
+/* Texts inside: pointers would have to be relocated in each process. */
 struct unit {
-    const char *suffix;
-    uint64_t factor;
+    char suffix[3];
+    uint64_t factor; /* 0: the end */
 };
 
-static const struct unit number_units[] = {{"", 1}, {NULL, 0}};
+static const struct unit number_units[] = {{"", 1}, {"", 0}};
 static const struct unit byte_units[] = {{"", 1},        {"b", 1},       {"k", 1 << 10},
-                                         {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
+                                         {"m", 1 << 20}, {"g", 1 << 30}, {"", 0}};
 static const struct unit ns_units[] = {{"", 1},         {"ns", 1},         {"us", 1000},
-                                       {"ms", 1000000}, {"s", 1000000000}, {NULL, 0}};
+                                       {"ms", 1000000}, {"s", 1000000000}, {"", 0}};
 static const struct unit second_units[] = {{"", 1000000000},
                                            {"ms", 1000000},
                                            {"s", 1000000000},
                                            {"m", UINT64_C(60000000000)},
                                            {"h", UINT64_C(3600000000000)},
-                                           {NULL, 0}};
+                                           {"", 0}};
 
 /* strcasecmp without a locale. */
 static bool same_word(const char *a, const char *b)
@@ -78,10 +80,10 @@ static bool parse_number(const struct entry *entry, const struct unit *units, co
 
     if (!parse_digits(&value, &number))
         return false;
-    for (; units->suffix; units++)
+    for (; units->factor; units++)
         if (same_word(value, units->suffix))
             break;
-    if (!units->suffix || __builtin_mul_overflow(number, units->factor, &number))
+    if (!units->factor || __builtin_mul_overflow(number, units->factor, &number))
         return false;
     if (number < entry->least || number > entry->most)
         return false;
@@ -97,8 +99,8 @@ static bool has_sig_prefix(const char *name)
 int config_signal_number(const char *name)
 {
     static const struct {
-        const char *name;
-        int number;
+        char name[7];
+        uint8_t number;
     } names[] = {
         {"HUP", SIGHUP},   {"INT", SIGINT},     {"QUIT", SIGQUIT},     {"ILL", SIGILL},
         {"TRAP", SIGTRAP}, {"ABRT", SIGABRT},   {"BUS", SIGBUS},       {"FPE", SIGFPE},
@@ -227,6 +229,9 @@ static bool parse(const struct entry *entry, const char *value)
         if (strlen(value) >= entry->size)
             return false;
         strcpy(field, value);
+        return true;
+    case BORROWED:
+        *(const char **)field = value;
         return true;
     }
     return false;

@@ -41,8 +41,9 @@ enum config_follow {
  *
  * type: NUMBER, BYTES (k/m/g), NS and SECONDS (durations; the unit of a bare
  * number), SIGNAL (0 = none), AUTO_SIGNAL (0 = auto), WORD (the field is the word's index in
- * `accepted`), WORDS (a mask), PATH, STRING. least, most: of the numbers, in the field's unit.
- * default and accepted are texts in the variable's own notation.
+ * `accepted`), WORDS (a mask), PATH, STRING, BORROWED (the text where it stands, not copied).
+ * least, most: of the numbers, in the field's unit. default and accepted are texts in the
+ * variable's own notation.
  */
 #define CONFIG_TABLE(X)                                                                            \
     X(LIBPROF_DIR, dir, PATH, 0, 0, "libprof.out", "a directory",                                  \
@@ -80,7 +81,7 @@ enum config_follow {
       "Most files a process keeps; its oldest dumps are removed; 0: no limit")                     \
     X(LIBPROF_FOLLOW, follow, WORD, 0, 0, "all", "all,fork,exec,none",                             \
       "Which children are profiled: forked ones, those that exec another program, all or none")    \
-    X(LIBPROF_ONLY, only, STRING, 0, 0, "", "program names with * and ?, separated by commas",     \
+    X(LIBPROF_ONLY, only, BORROWED, 0, 0, "", "program names with * and ?, separated by commas",   \
       "Profile only programs of these names")                                                      \
     X(LIBPROF_UNWINDER, unwinder, WORD, 0, 0, "cfi", "cfi,fp,libunwind",                           \
       "How stacks are walked: unwind tables, frame pointers, or the libunwind library")            \
@@ -106,10 +107,10 @@ struct config {
     uint64_t unwinder; /* enum unwind_engine */
     uint64_t log;      /* enum log_level */
     uint64_t seed;
-    /* last and longest last: only their beginnings are touched in most processes */
+    const char *only; /* the environment's: no more than config_init may look at it */
+    /* longest last: only its beginning is touched in most processes */
     char socket[CONFIG_SOCKET_MAX]; /* "" = none */
-    char only[1024];
-    char dir[CONFIG_PATH_MAX]; /* absolute; % patterns not yet filled in */
+    char dir[CONFIG_PATH_MAX];      /* absolute; % patterns not yet filled in */
 };
 
 extern struct config config;

@@ -1,12 +1,16 @@
 /*
- * Where variables lie. The linker puts those of the largest alignment first (see
- * ../meson.build): tables that nothing touches before there is something to record are
- * given a page's, so that what every process writes to at its start lies together at the
- * end. A page that is written to costs each process that is started a fault.
+ * Where variables lie. A page that is written to costs each process that is started a fault,
+ * so what every process writes to at its start lies together, in the page that .data ends in.
+ * The linker sorts by section name (../meson.build): small variables come first, and last
+ * the tables that nothing touches before there is something to record.
  */
 #ifndef LIBPROF_RUNTIME_LATE_H
 #define LIBPROF_RUNTIME_LATE_H
 
-#define LATE_TABLE _Alignas(4096)
+/* No alignment beyond a cache line's: all of .bss would begin at a page of its own then. */
+#define LATE_TABLE __attribute__((section(".bss.~late"), aligned(64)))
+
+/* Between the two: a large variable of which only the beginning is touched early. */
+#define HALF_LATE __attribute__((section(".bss.~half")))
 
 #endif

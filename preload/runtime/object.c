@@ -93,17 +93,14 @@ static void *symbol_match(const struct object *object, uint32_t index, const cha
     return type == STT_GNU_IFUNC ? ((void *(*)(void))address)() : (void *)address;
 }
 
-static void *gnu_hash_find(const struct object *object, const char *name)
+static void *gnu_hash_find(const struct object *object, const char *name, uint32_t hash)
 {
-    uint32_t hash = 5381;
-    for (const char *c = name; *c; c++)
-        hash = hash * 33 + (unsigned char)*c;
     const uint32_t *table = object->gnu_hash;
     uint32_t buckets = table[0], first = table[1], words = table[2], shift = table[3];
     const uint64_t *bloom = (const uint64_t *)(const void *)(table + 4);
     if (buckets == 0 || words == 0)
         return NULL;
-    uint64_t word = bloom[hash / 64 % words];
+    uint64_t word = bloom[hash / 64 & (words - 1)]; /* a power of two */
     if (!(word >> hash % 64 & word >> (hash >> shift) % 64 & 1))
         return NULL;
     const uint32_t *bucket = (const uint32_t *)(const void *)(bloom + words);
@@ -119,10 +116,10 @@ static void *gnu_hash_find(const struct object *object, const char *name)
     }
 }
 
-void *object_define(const struct object *object, const char *name)
+void *object_define(const struct object *object, const char *name, uint32_t hash)
 {
     if (object->gnu_hash)
-        return gnu_hash_find(object, name);
+        return gnu_hash_find(object, name, hash);
     /* DT_HASH: { nbucket, nchain, ... }, nchain being the number of symbols */
     for (uint32_t n = 1; object->hash && n < object->hash[1]; n++) {
         void *found = symbol_match(object, n, name);
@@ -133,22 +130,35 @@ void *object_define(const struct object *object, const char *name)
 }
 
 struct search {
-    const char *name;
-    void *found;
+    const char *names;
+    void **first;
 };
+
+static uint32_t hash_of(const char *name)
+{
+    uint32_t hash = 5381;
+    for (; *name; name++)
+        hash = hash * 33 + (unsigned char)*name;
+    return hash;
+}
 
 static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    struct search *search = arg;
+    const struct search *search = arg;
+    void **first = search->first;
     struct object object;
-    if (object_read(&object, info))
-        search->found = object_define(&object, search->name);
-    return search->found != NULL;
+    if (!object_read(&object, info))
+        return 0;
+    for (const char *name = search->names; *name; name += strlen(name) + 1, first++)
+        if (!*first)
+            *first = object_define(&object, name, hash_of(name));
+    return 0;
 }
 
-void *object_first_definition(const char *name)
+void object_first_definitions(const char *names, void **first)
 {
-    struct search search = {name, NULL};
+    struct search search = {names, first};
+    for (const char *name = names; *name; name += strlen(name) + 1)
+        *first++ = NULL;
     dl_iterate_phdr(search_object, &search);
-    return search.found;
 }

@@ -36,12 +36,27 @@ bool object_read(struct object *object, const struct dl_phdr_info *info);
 /* Is the address in one of the object's segments? */
 bool object_contains(const struct dl_phdr_info *info, const void *address);
 
-/* The address of a function that the object itself defines, in its default
- * version; NULL: it defines none. */
-void *object_define(const struct object *object, const char *name);
+/* GNU_HASH's function, of a string literal of at most OBJECT_LITERAL_MAX bytes as a
+ * constant: what is looked up in every process is hashed once, by the compiler. */
+#define OBJECT_LITERAL_MAX 28
+#define OBJECT_LITERAL_HASH(s) OBJECT_HASH_28(UINT32_C(5381), s)
 
-/* The first definition of a function in load order, which at start is the order of
- * the global search: the program, preloaded libraries, the rest. NULL: none. */
-void *object_first_definition(const char *name);
+#define OBJECT_HASH_1(h, s, n)                                                                     \
+    ((h) * ((n) < sizeof(s) - 1 ? 33 : 1) + (uint8_t)(s)[(n) < sizeof(s) - 1 ? (n) : sizeof(s) - 1])
+#define OBJECT_HASH_2(h, s, n) OBJECT_HASH_1(OBJECT_HASH_1(h, s, n), s, (n) + 1)
+#define OBJECT_HASH_4(h, s, n) OBJECT_HASH_2(OBJECT_HASH_2(h, s, n), s, (n) + 2)
+#define OBJECT_HASH_8(h, s, n) OBJECT_HASH_4(OBJECT_HASH_4(h, s, n), s, (n) + 4)
+#define OBJECT_HASH_12(h, s, n) OBJECT_HASH_4(OBJECT_HASH_8(h, s, n), s, (n) + 8)
+#define OBJECT_HASH_28(h, s) OBJECT_HASH_12(OBJECT_HASH_8(OBJECT_HASH_8(h, s, 0), s, 8), s, 16)
+
+/* The address of a function that the object itself defines, in its default
+ * version; NULL: it defines none. hash: of the name, as OBJECT_LITERAL_HASH. */
+void *object_define(const struct object *object, const char *name, uint32_t hash);
+
+/* The first definition of each function in load order, which at start is the order of the
+ * global search: the program, preloaded libraries, the rest. names: each with its NUL, an empty
+ * one ends them; first: as many pointers, NULL for what nobody defines. One pass over the objects.
+ */
+void object_first_definitions(const char *names, void **first);
 
 #endif

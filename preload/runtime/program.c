@@ -1,4 +1,5 @@
 #include "runtime/program.h"
+#include "runtime/late.h"
 #include "runtime/sys.h"
 #include "runtime/text.h"
 
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-static char path[4096]; /* PATH_MAX, limits.h */
+static LATE_TABLE char path[4096]; /* PATH_MAX, limits.h */
 static bool is_known;
 
 /* A replaced file's name in /proc has this after it (proc(5)). */

@@ -1,8 +1,6 @@
 #include "runtime/real.h"
 #include "runtime/object.h"
 
-#include <string.h>
-
 /*
  * The hooks of the unlocks look at one word and call the real function, with no
  * test whether it is known yet: until then, it is one of these.
@@ -26,14 +24,19 @@ struct real real = {
     .mtx_unlock = early_mtx_unlock,
 };
 
-/* The names in the order of `real`'s pointers, each with its NUL: no table of addresses,
- * which the loader would have to relocate in each process. */
-static const char names[] =
-#define REAL_NAME(type, name, parameters) #name "\0"
-    INTERPOSED(REAL_NAME) INTERPOSED_COND(REAL_NAME) REAL_ONLY(REAL_NAME);
+/* In the order of `real`'s pointers. The names themselves: no table of addresses, which the
+ * loader would have to relocate in each process. */
+static const struct {
+    uint32_t hash;
+    char name[OBJECT_LITERAL_MAX];
+} wanted[] = {
+#define REAL_NAME(type, name, parameters) {OBJECT_LITERAL_HASH(#name), #name},
+    INTERPOSED(REAL_NAME) INTERPOSED_COND(REAL_NAME) REAL_ONLY(REAL_NAME)
 #undef REAL_NAME
+};
 
 #define FUNCTIONS (sizeof real / sizeof(void *))
+_Static_assert(sizeof wanted / sizeof *wanted == FUNCTIONS, "a name for each pointer");
 
 struct resolution {
     bool behind; /* ours has been seen: it ends the part that is searched before us */
@@ -52,9 +55,9 @@ static int resolve_from(struct dl_phdr_info *info, size_t size, void *arg)
     }
     if (!resolution->behind || !object_read(&object, info))
         return 0;
-    const char *name = names;
-    for (size_t n = 0; n < FUNCTIONS; n++, name += strlen(name) + 1) {
-        void *function = resolution->found[n] ? NULL : object_define(&object, name);
+    for (size_t n = 0; n < FUNCTIONS; n++) {
+        void *function =
+            resolution->found[n] ? NULL : object_define(&object, wanted[n].name, wanted[n].hash);
         if (!function)
             continue;
         if (pointers[n] != function) /* resolving again writes nothing */

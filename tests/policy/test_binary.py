@@ -134,10 +134,24 @@ def stack_in_handlers():
         assert size <= room, f'{root} may take {size} bytes, STACK_ROOM is {room}: {" > ".join(path)}'
 
 
+def pages_written_at_start():
+    """A fault each in every process: two of relocations, and one of variables (runtime/late.h)."""
+    rows = [line.split() for line in output('readelf', '-lW', LIBPROF).splitlines()]
+    relro = next(row for row in rows if row and row[0] == 'GNU_RELRO')
+    begin, size = int(relro[2], 16), int(relro[5], 16)
+    assert (begin + size - 1) // 4096 - begin // 4096 < 2, 'relocations dirty more than two pages'
+    page = (begin + size) // 4096  # .data's, which begins there
+    config = next(int(line.split()[0], 16) for line in output('nm', LIBPROF).splitlines()
+                  if line.endswith(' config'))
+    most = 4096 - 252 - 100  # up to config.dir, and a path of some length
+    assert config // 4096 == page and config % 4096 <= most, f'config lies at {config - page * 4096}'
+
+
 def executable_stack():
     line = [line for line in output('readelf', '-lW', LIBPROF).splitlines() if 'GNU_STACK' in line][0]
     assert 'RWE' not in line, line
 
 
 tests(exported_names, needed_libraries, glibc_version, thread_local_storage,
-      reachable_from_handlers, reachable_from_bare_thread, stack_in_handlers, executable_stack)
+      reachable_from_handlers, reachable_from_bare_thread, stack_in_handlers, pages_written_at_start,
+      executable_stack)
