@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Real servers: the profiles name the lock that their threads are known to wait for."""
+import glob
 import os
 import shutil
 import socket
@@ -49,10 +50,14 @@ def names_of(profile, sample):
 
 
 def samples_with(done, name, *functions):
-    if not done.files(name):
-        return None, []
-    profile = done.profile(name, symbolize=True)
-    return profile, [s for s in profile.samples if set(functions) <= names_of(profile, s)]
+    """Those of all the server's processes, and the profile of the last one that has any."""
+    last, found = None, []
+    for path in done.files(name):
+        profile = done.read(path, symbolize=True)
+        more = [s for s in profile.samples if set(functions) <= names_of(profile, s)]
+        last = profile if more or not found else last
+        found += more
+    return last, found
 
 
 def serve_redis(address, seconds):
@@ -150,9 +155,39 @@ def mariadb_names_its_row_lock():
     assert waited / 2 < delay <= waited, (delay, waited)
 
 
+def postgresql_names_its_log_lock():
+    """Who commits waits for the one that writes the log (WALWriteLock), on a semaphore that
+    processes share."""
+    other = [] if os.getuid() else ['setpriv', '--reuid=postgres', '--regid=postgres',
+                                    '--clear-groups']  # it refuses to be root
+
+    def client(server, program, *arguments):
+        return subprocess.run([POSTGRESQL + program, '-h', server.path(''), '-U', 'postgres',
+                               *arguments], capture_output=True, text=True)
+
+    served = Served([*other, POSTGRESQL + 'postgres', '-D', '{dir}/data', '-k', '{dir}', '-c',
+                     'listen_addresses='],
+                    lambda server: client(server, 'pg_isready').returncode == 0, block_rate=1)
+    if other:
+        shutil.chown(served.path(''), 'postgres')
+    subprocess.run([*other, POSTGRESQL + 'initdb', '-D', served.path('data'), '-A', 'trust', '-U',
+                    'postgres'], capture_output=True, check=True)
+    with served as server:
+        client(server, 'pgbench', '-i', '-q', 'postgres').check_returncode()
+        start = time.monotonic()
+        client(server, 'pgbench', '-n', '-N', '-c', '8', '-t', '500', 'postgres').check_returncode()
+        seconds = time.monotonic() - start
+    block, waits = samples_with(server.done, 'block', 'XLogFlush', 'LWLockAcquireOrWait')
+    assert waits and all(s.labels['lock'] == 'semaphore' for s in waits), block and block.names()
+    delay = sum(s.values[block.types.index('delay')] for s in waits) / 1e9
+    assert 0.05 * seconds < delay < 8 * seconds, (delay, seconds)
+
+
+POSTGRESQL = ''.join(sorted(glob.glob('/usr/lib/postgresql/*/bin/'))[-1:])
 WANTED = [(redis_names_its_parking_lock, ['redis-server']),
           (memcached_names_its_workers_lock, ['memcached']),
-          (mariadb_names_its_row_lock, ['mariadbd', 'mariadb-install-db', 'mysql'])]
+          (mariadb_names_its_row_lock, ['mariadbd', 'mariadb-install-db', 'mysql']),
+          (postgresql_names_its_log_lock, [POSTGRESQL + name for name in ('postgres', 'initdb', 'pgbench')])]
 # Debian puts servers where only root looks.
 os.environ['PATH'] += ':/usr/sbin'
 here = [test for test, programs in WANTED if all(map(shutil.which, programs))]

@@ -38,7 +38,10 @@ class Run:
         """The newest dump of that profile."""
         files = self.files(name, program)
         assert files, f'no {name} profile in {os.listdir(self.directory.name)}; stderr: {self.err}'
-        path = files[-1]
+        return self.read(files[-1], symbolize)
+
+    def read(self, path, symbolize=False):
+        """One of the files."""
         if symbolize:
             out = path + '.sym'
             subprocess.run([PROF, 'symbolize', path, '-o', out], check=True,
