@@ -1,9 +1,9 @@
 #include "ledger/ledger.h"
-#include "ledger/hash.h"
 #include "ledger/index.h"
 #include "ledger/memory.h"
 #include "ledger/recent.h"
 #include "runtime/sys.h"
+#include "unwind/hash.h"
 
 #include <string.h>
 
@@ -59,6 +59,13 @@ uint32_t ledger_stack(const uint64_t *frames, unsigned depth, enum unwind_end en
 static struct ledger_site *site_at(uint32_t site)
 {
     return (struct ledger_site *)memory_at(LEDGER_SITES, 0) + site;
+}
+
+/* A site's hash, of its stack's, its kind and its key. */
+static uint64_t hash_site(uint64_t stack_hash, enum ledger_kind kind, uint64_t key)
+{
+    return hash_fold(stack_hash ^ UINT64_C(0x8ebc6af09c88c6e3),
+                     (key + ((uint64_t)kind << 56)) ^ HASH_START);
 }
 
 struct site_key {
@@ -118,7 +125,12 @@ static uint32_t site_enter(const struct site_key *wanted, const uint64_t *frames
 uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames, unsigned depth,
                      enum unwind_end end)
 {
-    uint64_t stack_hash = hash_frames(frames, depth);
+    return ledger_site_hashed(kind, key, frames, depth, end, hash_frames(frames, depth));
+}
+
+uint32_t ledger_site_hashed(enum ledger_kind kind, uint64_t key, const uint64_t *frames,
+                            unsigned depth, enum unwind_end end, uint64_t stack_hash)
+{
     struct site_key wanted = {hash_site(stack_hash, kind, key), key, kind};
     if (ledger->heap_rate != 1)
         return site_enter(&wanted, frames, depth, end, stack_hash);
@@ -129,20 +141,6 @@ uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames
             recent_enter(wanted.hash, site);
     }
     return site;
-}
-
-uint64_t ledger_site_key(uint32_t site)
-{
-    return site_at(site)->key;
-}
-
-struct ledger_counter *ledger_counter(unsigned plane, uint32_t site)
-{
-    enum ledger_section_id section = LEDGER_COUNTERS + plane;
-    uint64_t offset = site * sizeof(struct ledger_counter);
-    if (!memory_reserve(section, offset + sizeof(struct ledger_counter)))
-        return NULL;
-    return memory_at(section, offset);
 }
 
 struct ledger_thread *ledger_thread_get(uint32_t index)

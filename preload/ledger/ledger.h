@@ -56,14 +56,12 @@ void ledger_drop(void);
 uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames, unsigned depth,
                      enum unwind_end end);
 
-/* The key a site was entered with. site: as ledger_site gave it. */
-uint64_t ledger_site_key(uint32_t site);
+/* The same, where hash_frames (unwind/hash.h) of the stack is known already. */
+uint32_t ledger_site_hashed(enum ledger_kind kind, uint64_t key, const uint64_t *frames,
+                            unsigned depth, enum unwind_end end, uint64_t stack_hash);
 
 /* A stack alone: its reference, or 0 when full. */
 uint32_t ledger_stack(const uint64_t *frames, unsigned depth, enum unwind_end end);
-
-/* The counter of a site in a plane; NULL when its memory can't be had. */
-struct ledger_counter *ledger_counter(unsigned plane, uint32_t site);
 
 /* Enters a thread: its index, or 0 when the table is full. name may be NULL. */
 uint32_t ledger_thread(uint32_t tid, uint32_t creator, const char *name);

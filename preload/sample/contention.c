@@ -1,4 +1,5 @@
 #include "sample/contention.h"
+#include "ledger/counter.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
 #include "sample/rate.h"

@@ -1,4 +1,5 @@
 #include "sample/cpu.h"
+#include "ledger/counter.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
 #include "runtime/sys.h"

@@ -1,4 +1,5 @@
 #include "sample/heap.h"
+#include "ledger/counter.h"
 #include "ledger/reader.h"
 #include "runtime/boot.h"
 #include "runtime/config.h"
@@ -182,10 +183,11 @@ static bool placed(const void *block)
 }
 
 /* Follows a block to its free, wherever it lies. One that can't be followed
- * counts as freed at once: in-use figures may be short of it, never leak it. */
-static void follow(const void *block, uint32_t site)
+ * counts as freed at once: in-use figures may be short of it, never leak it. known: exact
+ * mode's entry for it, if there is one already. */
+static void follow(const void *block, uint32_t site, live_entry *known)
 {
-    uint32_t stale = live_insert(block, site);
+    uint32_t stale = known ? live_exchange(known, site) : live_insert(block, site);
     if (stale == LIVE_FULL) {
         ledger_count(LEDGER_STAT_LIVE_LOST, 1);
         record_free(site, NULL);
@@ -204,12 +206,15 @@ static void follow(const void *block, uint32_t site)
     }
 }
 
-/* The site of a block that is about to be freed or moved; 0 when it isn't followed. */
-static uint32_t unfollow(const void *block)
+/* The site of a block that is about to be freed or moved; 0 when it isn't followed. entry: as
+ * live_find gave it. */
+static uint32_t unfollow(const void *block, live_entry *entry)
 {
+    if (exact)
+        return live_exchange(entry, 0);
     uint32_t site = live_remove(block);
-    if (!site || exact)
-        return site;
+    if (!site)
+        return 0;
     page_count(block, -1);
     if (!placed(block) && atomic_fetch_sub(&unplaced, 1) == 1)
         mask_renew();
@@ -217,24 +222,29 @@ static uint32_t unfollow(const void *block)
 }
 
 /* Records a sampled allocation that succeeded. */
-static __attribute__((noinline)) void record(const void *block, size_t size)
+static __attribute__((noinline)) void record(const void *block, size_t size,
+                                             const struct unwind_origin *origin)
 {
     struct scratch scratch;
-    if (exact)
-        live_prefetch(block); /* comes while the stack is walked */
+    live_entry *entry = exact ? live_find(block) : NULL;
+    if (entry)
+        __builtin_prefetch((const void *)(uintptr_t)entry, 1); /* comes while the stack is walked */
     scratch_open(&scratch, (unsigned)config.depth);
     enum unwind_end end;
-    unsigned depth = unwind_here(&thread_self.stack, scratch.frames, scratch.max, &end);
+    uint64_t hash;
+    unsigned depth =
+        unwind_from(origin, &thread_self.stack, scratch.frames, scratch.max, &end, &hash);
     if (depth == 0)
         ledger_count(LEDGER_STAT_LOST_STACK, 1);
-    uint32_t site = depth ? ledger_site(LEDGER_KIND_HEAP, size, scratch.frames, depth, end) : 0;
+    uint32_t site =
+        depth ? ledger_site_hashed(LEDGER_KIND_HEAP, size, scratch.frames, depth, end, hash) : 0;
     scratch_close(&scratch);
     struct ledger_counter *counter = site ? counter_open(site) : NULL;
     if (!counter)
         return;
     thread_add(&counter->count, 1);
     account_inuse(weighted(size));
-    follow(block, site);
+    follow(block, site, entry);
     if (exact)
         thread_self.last_block = block;
 }
@@ -258,14 +268,20 @@ bool heap_begin(void)
     return true;
 }
 
-void *heap_end(void *block, size_t size)
+static void *finish(void *block, size_t size, const struct unwind_origin *origin)
 {
     if (block)
-        record(block, size);
+        record(block, size, origin);
     recorder_leave();
     if (block && (!exact || ((uintptr_t)block & 0xfff0) == 0)) /* else one in some thousand */
         recorder_tick();
     return block;
+}
+
+void *heap_end(void *block, size_t size)
+{
+    const struct unwind_origin origin = UNWIND_ORIGIN();
+    return finish(block, size, &origin);
 }
 
 /* A block on a page boundary for a sampled request. */
@@ -276,22 +292,24 @@ static void *place(size_t size)
 
 void *heap_malloc(size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     if (!heap_begin())
         return real.malloc ? real.malloc(size) : boot_block(size);
-    return heap_end(place(size), size);
+    return finish(place(size), size, &origin);
 }
 
 void *heap_calloc(size_t count, size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
         return real.calloc ? real.calloc(count, size) : NULL; /* fails, with its errno */
     if (!heap_begin())
         return real.calloc ? real.calloc(count, size) : boot_block(total);
     if (exact || total > PLACE_MAX) /* fresh pages are zero already: don't touch them */
-        return heap_end(real.calloc(count, size), total);
+        return finish(real.calloc(count, size), total, &origin);
     void *block = place(total);
-    return heap_end(block ? memset(block, 0, total) : NULL, total);
+    return finish(block ? memset(block, 0, total) : NULL, total, &origin);
 }
 
 /* Alignment for a sampled aligned request: at least the page. */
@@ -303,24 +321,27 @@ static size_t page_alignment(size_t alignment)
 
 void *heap_memalign(size_t alignment, size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     if (!heap_begin())
         return real.memalign ? real.memalign(alignment, size) : boot_block(size);
-    return heap_end(real.memalign(page_alignment(alignment), size), size);
+    return finish(real.memalign(page_alignment(alignment), size), size, &origin);
 }
 
 void *heap_aligned_alloc(size_t alignment, size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     if (!heap_begin())
         return real.aligned_alloc ? real.aligned_alloc(alignment, size) : boot_block(size);
     /* Some allocators want the size to be a multiple of the alignment: only
      * memalign takes the page with any size. */
     void *block = exact || !real.memalign ? real.aligned_alloc(alignment, size)
                                           : real.memalign(page_alignment(alignment), size);
-    return heap_end(block, size);
+    return finish(block, size, &origin);
 }
 
 int heap_posix_memalign(void **block, size_t alignment, size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     if (!heap_begin()) {
         if (real.posix_memalign)
             return real.posix_memalign(block, alignment, size);
@@ -331,22 +352,24 @@ int heap_posix_memalign(void **block, size_t alignment, size_t size)
      * must be refused as the real function refuses it. */
     bool valid = alignment % sizeof(void *) == 0;
     int error = real.posix_memalign(block, valid ? page_alignment(alignment) : alignment, size);
-    heap_end(error ? NULL : *block, size);
+    finish(error ? NULL : *block, size, &origin);
     return error;
 }
 
 void *heap_valloc(size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     if (!heap_begin())
         return real.valloc ? real.valloc(size) : boot_block(size);
-    return heap_end(real.valloc(size), size);
+    return finish(real.valloc(size), size, &origin);
 }
 
 void *heap_pvalloc(size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     if (!heap_begin())
         return real.pvalloc ? real.pvalloc(size) : boot_block(size);
-    return heap_end(real.pvalloc(size), size);
+    return finish(real.pvalloc(size), size, &origin);
 }
 
 /* Moves a sampled block to a page of its own. NULL: no memory; the block stays. */
@@ -370,6 +393,7 @@ static void *boot_move(void *block, size_t size)
 
 void *heap_realloc(void *block, size_t size)
 {
+    const struct unwind_origin origin = UNWIND_ORIGIN();
     if (boot_owns(block))
         return boot_move(block, size);
     bool sampled = heap_begin();
@@ -377,26 +401,27 @@ void *heap_realloc(void *block, size_t size)
         return real.realloc ? real.realloc(block, size) : boot_block(size);
     /* Out of the table before the real call: once that has moved the block,
      * another thread may be given its old address. */
-    uint32_t site = live_holds(block) ? unfollow(block) : 0;
+    live_entry *entry = live_find(block);
+    uint32_t site = entry && live_is_set(entry) ? unfollow(block, entry) : 0;
     bool copy = sampled && !exact && size > 0 && size <= PLACE_MAX && real.malloc_usable_size;
     void *moved = copy ? place_copy(block, size) : real.realloc(block, size);
     bool kept = !moved && size > 0; /* failed: the block is where it was (realloc(3)) */
     if (site && kept)
-        follow(block, site);
+        follow(block, site, exact ? entry : NULL);
     else if (site)
         record_free(site, NULL);
     if (sampled && moved)
-        record(moved, size);
+        record(moved, size, &origin);
     recorder_leave();
     return moved;
 }
 
 /* Apart, so that the frequent miss saves no registers. */
-static __attribute__((noinline)) void free_followed(void *block)
+static __attribute__((noinline)) void free_followed(void *block, live_entry *entry)
 {
     if (!recorder_enter())
         return;
-    uint32_t site = unfollow(block);
+    uint32_t site = unfollow(block, entry);
     if (site)
         record_free(site, block);
     recorder_leave();
@@ -404,8 +429,9 @@ static __attribute__((noinline)) void free_followed(void *block)
 
 bool heap_free(void *block)
 {
-    if (__builtin_expect(!live_holds(block), 1))
+    live_entry *entry = live_find(block);
+    if (__builtin_expect(!entry || !live_is_set(entry), 1))
         return !block || boot_owns(block) || !real.free;
-    free_followed(block);
+    free_followed(block, entry);
     return false;
 }

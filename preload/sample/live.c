@@ -98,7 +98,7 @@ uint32_t live_insert(const void *block, uint32_t site)
     if (!entry)
         return LIVE_FULL;
     if (live_shift == EXACT_SHIFT)
-        return atomic_exchange_explicit(entry, site, memory_order_relaxed);
+        return live_exchange(entry, site);
     if (site >> (32 - OFFSET_BITS))
         return LIVE_FULL;
     uint32_t seen = atomic_load_explicit(entry, memory_order_relaxed);
@@ -119,7 +119,7 @@ uint32_t live_remove(const void *block)
     if (seen == 0)
         return 0;
     if (live_shift == EXACT_SHIFT)
-        return atomic_exchange_explicit(entry, 0, memory_order_relaxed);
+        return live_exchange(entry, 0);
     if ((seen & ((1u << OFFSET_BITS) - 1)) != OFFSET_OF(address))
         return 0;
     /* Compare: another block's entry may have come since, should a program free twice. */

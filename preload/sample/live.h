@@ -76,20 +76,23 @@ static inline live_entry *live_find(const void *block)
     return NULL;
 }
 
-/* Whether the block, or in sampled mode another one of its page, is followed: a
- * cheap no, or a yes that live_remove settles. */
-static inline bool live_holds(const void *block)
+/* Is the block of this entry, or in sampled mode another one of its page, followed? A cheap
+ * no, or a yes that live_remove settles. */
+static inline bool live_is_set(live_entry *entry)
 {
-    live_entry *entry = live_find(block);
-    return entry && atomic_load_explicit(entry, memory_order_relaxed) != 0;
+    return atomic_load_explicit(entry, memory_order_relaxed) != 0;
 }
 
-/* The entry for this block will be wanted soon. A hint. */
-static inline void live_prefetch(const void *block)
+/*
+ * Exact mode: what live_insert and, with 0, live_remove do, by the entry that live_find gave. No
+ * locked instruction: nobody but the block's owner touches its entry, and blocks change hands
+ * through the allocator.
+ */
+static inline uint32_t live_exchange(live_entry *entry, uint32_t site)
 {
-    live_entry *entry = live_find(block);
-    if (entry)
-        __builtin_prefetch((const void *)(uintptr_t)entry, 1);
+    uint32_t before = atomic_load_explicit(entry, memory_order_relaxed);
+    atomic_store_explicit(entry, site, memory_order_relaxed);
+    return before;
 }
 
 /* Chooses the granule; the table is made at the first insertion. cap: bytes. */

@@ -1,4 +1,5 @@
 #include "sample/threadcreate.h"
+#include "ledger/counter.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
 #include "runtime/sys.h"

@@ -223,6 +223,7 @@ static bool reach(struct walk *walk)
 static enum walk_status step_by_registers(struct walk *walk, bool guess, unsigned module)
 {
     bool reached = reach(walk);
+    walk->lacks_registers |= !reached;
     if (!reached && !guess)
         return walk->anchor_valid = false, WALK_BROKEN;
     if (!reached) {

@@ -69,10 +69,10 @@ void unwind_set_self(uintptr_t low, uintptr_t high);
 /*
  * The limits of the calling thread's stack, [low, high), when the caller knows
  * them; otherwise both 0 and every page is checked before it is read.
- * memo: what unwind_here remembers of the thread's last walk, or NULL. Worth its
- * memory where walks come close after one another (every allocation is
- * recorded): the outer frames, which are the same as a moment ago, then cost a
- * fifth of what it takes to unwind them.
+ * memo: what unwind_from remembers of the thread's walks, or NULL.
+ * Worth its memory where walks come close after one another (every allocation is
+ * recorded): most frames are among those of a moment ago, and cost a third of what
+ * it takes to unwind them.
  */
 struct unwind_stack {
     uintptr_t low, high;
@@ -94,6 +94,26 @@ void unwind_memo_give(struct unwind_memo *memo);
  */
 unsigned unwind_here(const struct unwind_stack *stack, uint64_t *frames, unsigned max,
                      enum unwind_end *end);
+
+/* Where a function was called from: what its caller's frame is unwound by. */
+struct unwind_origin {
+    uintptr_t ra, sp, fp; /* the return address; the stack pointer and the frame pointer after it */
+};
+
+/* The origin of the function that this stands in (which gets a frame pointer by it: that is
+ * where the compiler keeps the caller's; x86-64 psABI 3.2.2, AAPCS64 6.4.6). */
+#define UNWIND_ORIGIN()                                                                            \
+    ((struct unwind_origin){(uintptr_t)__builtin_return_address(0),                                \
+                            (uintptr_t)__builtin_dwarf_cfa(),                                      \
+                            *(const uintptr_t *)__builtin_frame_address(0)})
+
+/*
+ * As unwind_here, but beginning at *origin, which must stand on the calling thread's stack, in the
+ * frame of the function it is about or within that. Cheaper by the frames between, and by what
+ * stack->memo knows. stack: not NULL. *hash: the frames' (hash.h).
+ */
+unsigned unwind_from(const struct unwind_origin *origin, const struct unwind_stack *stack,
+                     uint64_t *frames, unsigned max, enum unwind_end *end, uint64_t *hash);
 
 /*
  * Walks the interrupted stack of a signal handler. frames[0] is the interrupted

@@ -1,4 +1,5 @@
 #include "unwind/walk.h"
+#include "unwind/hash.h"
 #include "unwind/memo.h"
 #include "unwind/module_table.h"
 #include "unwind/plain.h"
@@ -58,14 +59,11 @@ static bool walk_must_guess(const struct walk *walk)
     return walk->by_frame_pointer && walk->exact && !walk_is_own(walk);
 }
 
-/* The whole walk, libprof's own frames at the top left out. */
-static unsigned walk_run(struct walk *walk, struct unwind_memo *memo, uint64_t *frames,
-                         unsigned max, enum unwind_end *end)
+/* The walk goes on from here to its end. written: frames that are there already. */
+static unsigned walk_run(struct walk *walk, uint64_t *frames, unsigned written, unsigned max,
+                         enum unwind_end *end)
 {
     enum walk_status status = WALK_ON;
-    unsigned written = 0;
-    if (memo && !walk->by_frame_pointer)
-        written = memo_walk(memo, walk, frames, max);
     uint64_t left_out;
     while (written == 0 && status == WALK_ON && walk_is_own(walk))
         if (walk_must_guess(walk) || walk_warm(walk, &left_out, 1) == 0)
@@ -87,8 +85,21 @@ static unsigned walk_run(struct walk *walk, struct unwind_memo *memo, uint64_t *
     return written;
 }
 
-/* The walk begins at the anchor's registers. here: at the calling function's own. */
-static void begin(struct walk *walk, const struct unwind_stack *stack, bool here)
+/* The walk begins where the three registers stand. mapped: a word of the stack, on or below
+ * the first frame, that is known to be mapped, or 0. */
+static void begin(struct walk *walk, const struct unwind_stack *stack, uintptr_t mapped)
+{
+    walk->by_frame_pointer = walk_engine == UNWIND_FP;
+    walk->lacks_registers = false;
+    walk->skip = 0;
+    walk->steps = 0;
+    walk->anchor_steps = 0;
+    memory_init(&walk->memory, stack ? stack->low : 0, stack ? stack->high : 0,
+                mapped ? mapped : walk->sp, mapped != 0);
+}
+
+/* It begins at the anchor's registers. here: at the calling function's own. */
+static void begin_at_anchor(struct walk *walk, const struct unwind_stack *stack, bool here)
 {
     const struct arch_regs *regs = &walk->anchor;
     /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): written by assembly */
@@ -96,13 +107,10 @@ static void begin(struct walk *walk, const struct unwind_stack *stack, bool here
     walk->sp = regs->r[ARCH_SP];
     walk->fp = regs->r[ARCH_FP];
     walk->exact = true;
-    walk->by_frame_pointer = walk_engine == UNWIND_FP;
+    begin(walk, stack, here ? walk->sp : 0);
     walk->skip = here ? 1 : 0;
-    walk->steps = 0;
-    walk->anchor_steps = 0;
     walk->anchor_exact = true;
     walk->anchor_valid = true;
-    memory_init(&walk->memory, stack ? stack->low : 0, stack ? stack->high : 0, walk->sp, here);
 }
 
 __attribute__((noinline)) unsigned unwind_here(const struct unwind_stack *stack, uint64_t *frames,
@@ -112,8 +120,46 @@ __attribute__((noinline)) unsigned unwind_here(const struct unwind_stack *stack,
     arch_capture(&walk.anchor);
     if (unlikely(walk_engine == UNWIND_LIBUNWIND))
         return libunwind_walk(&walk.anchor, 1, frames, max, end);
-    begin(&walk, stack, true);
-    return walk_run(&walk, stack ? stack->memo : NULL, frames, max, end);
+    begin_at_anchor(&walk, stack, true);
+    return walk_run(&walk, frames, 0, max, end);
+}
+
+/* By tables, or frame pointers, from *state on; `written` frames are there already. */
+static __attribute__((noinline)) unsigned go_on(const struct plain_state *state,
+                                                const struct unwind_origin *origin,
+                                                const struct unwind_stack *stack, uint64_t *frames,
+                                                unsigned written, unsigned max,
+                                                enum unwind_end *end)
+{
+    struct walk walk;
+    walk.lookup = state->next - 1;
+    walk.sp = state->sp;
+    walk.fp = state->fp;
+    walk.exact = false;
+    walk.anchor_valid = false;
+    begin(&walk, stack, (uintptr_t)origin);
+    walk.steps = written;
+    memory_adopt(&walk.memory, walk.sp);
+    unsigned count = walk_run(&walk, frames, written, max, end);
+    return likely(!walk.lacks_registers) ? count : unwind_here(stack, frames, max, end);
+}
+
+unsigned unwind_from(const struct unwind_origin *origin, const struct unwind_stack *stack,
+                     uint64_t *frames, unsigned max, enum unwind_end *end, uint64_t *hash)
+{
+    struct plain_state state = {arch_code_address(origin->ra), origin->sp, origin->fp};
+    enum walk_status status = WALK_ON;
+    unsigned count = 0;
+    if (stack->memo && walk_engine == UNWIND_CFI && !walk_is_self(state.next - 1))
+        status = memo_walk(stack, &state, frames, max, &count, hash);
+    *end = status == WALK_COMPLETE ? UNWIND_COMPLETE : UNWIND_TRUNCATED;
+    if (likely(status == WALK_COMPLETE || count == max))
+        return count;
+    count = unlikely(walk_engine == UNWIND_LIBUNWIND)
+                ? unwind_here(stack, frames, max, end)
+                : go_on(&state, origin, stack, frames, count, max, end);
+    *hash = hash_frames(frames, count);
+    return count;
 }
 
 unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *stack,
@@ -123,8 +169,8 @@ unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *st
     arch_from_context(context, &walk.anchor);
     if (unlikely(walk_engine == UNWIND_LIBUNWIND))
         return libunwind_walk(&walk.anchor, 0, frames, max, end);
-    begin(&walk, stack, false);
-    return walk_run(&walk, NULL, frames, max, end);
+    begin_at_anchor(&walk, stack, false);
+    return walk_run(&walk, frames, 0, max, end);
 }
 
 void unwind_set_self(uintptr_t low, uintptr_t high)

@@ -31,6 +31,7 @@ struct walk {
     unsigned anchor_steps;
     bool anchor_exact;
     bool anchor_valid;
+    bool lacks_registers; /* a frame would have needed the anchor, and there was none */
 };
 
 /* A bound on the frames looked at, those left out included. */

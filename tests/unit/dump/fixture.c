@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "ledger/counter.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dump/string_table.h"
+#include "ledger/counter.h"
 #include "ledger/memory.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* The ledger's writer against its reader, in one process. */
+#include "ledger/counter.h"
 #include "ledger/ledger.h"
 #include "ledger/memory.h"
 #include "ledger/reader.h"

@@ -1,4 +1,5 @@
 /* Threads that enter sites and threads, and one that reads meanwhile. */
+#include "ledger/counter.h"
 #include "ledger/ledger.h"
 #include "ledger/memory.h"
 #include "ledger/reader.h"

@@ -32,7 +32,8 @@ static uint32_t site_of(uintptr_t address)
 
 static void take_out(uintptr_t address)
 {
-    stress_check(live_holds((void *)address));
+    live_entry *entry = live_find((void *)address);
+    stress_check(entry && live_is_set(entry));
     stress_check(live_remove((void *)address) == site_of(address));
     atomic_fetch_add_explicit(&removed, 1, memory_order_relaxed);
 }

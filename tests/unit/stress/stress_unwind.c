@@ -58,11 +58,13 @@ static void take_memos(unsigned thread, void *unused)
 __attribute__((noinline)) static void compare(const struct unwind_stack *plain,
                                               const struct unwind_stack *remembering)
 {
-    uint64_t expected[64], found[64];
+    const struct unwind_origin origin = UNWIND_ORIGIN();
+    uint64_t expected[64], found[64], hash, same_hash;
     enum unwind_end end, again;
-    unsigned count = unwind_here(plain, expected, 64, &end);
-    stress_check(count == unwind_here(remembering, found, 64, &again) && end == again);
-    stress_check(count > 2 && memcmp(expected + 1, found + 1, (count - 1) * sizeof *found) == 0);
+    unsigned count = unwind_from(&origin, plain, expected, 64, &end, &hash);
+    stress_check(count == unwind_from(&origin, remembering, found, 64, &again, &same_hash));
+    stress_check(end == again && hash == same_hash);
+    stress_check(count > 1 && memcmp(expected, found, count * sizeof *found) == 0);
 }
 
 __attribute__((noinline)) static void
