@@ -162,19 +162,29 @@ static void record_free(uint32_t site, const void *block)
     account_inuse(-weighted(ledger_site_key(site)));
 }
 
-/*
- * The mask follows `unplaced`, whichever thread changes that. Another one's store may
- * overtake ours: whoever has stored looks again, so that the last store was right. (One
- * that isn't would leave the frees of blocks unseen that lie where the mask doesn't look.)
- */
-static void mask_renew(void)
+/* An unplaced block lives: every free is to be looked at before the block is handed out. */
+static void mask_open(void)
 {
-    bool any = atomic_load(&unplaced) != 0, before;
-    do {
-        before = any;
-        atomic_store(&heap_free_mask, before ? 0 : HEAP_MASK_PLACED);
-        any = atomic_load(&unplaced) != 0;
-    } while (any != before);
+    uintptr_t seen = atomic_load(&heap_free_mask);
+    while (!atomic_compare_exchange_weak(&heap_free_mask, &seen,
+                                         (seen & ~HEAP_MASK_TESTED) + HEAP_MASK_CHANGE))
+        ;
+}
+
+/* The last unplaced block may be gone. Each change has another number, so that this one fails
+ * where a block came meanwhile: no free of it may go past us, not even for a moment. */
+static void mask_close(void)
+{
+    uintptr_t seen = atomic_load(&heap_free_mask);
+    while (atomic_load(&unplaced) == 0) {
+        uintptr_t number = (seen & ~HEAP_MASK_TESTED) + HEAP_MASK_CHANGE;
+        if (!atomic_compare_exchange_weak(&heap_free_mask, &seen, number | HEAP_MASK_PLACED))
+            continue;
+        /* Held up for 16 changes, after which their numbers come again? */
+        if (atomic_load(&unplaced) != 0)
+            mask_open();
+        return;
+    }
 }
 
 static bool placed(const void *block)
@@ -202,7 +212,7 @@ static void follow(const void *block, uint32_t site, live_entry *known)
     page_count(block, 1);
     if (!placed(block)) {
         atomic_fetch_add(&unplaced, 1);
-        mask_renew();
+        mask_open();
     }
 }
 
@@ -217,7 +227,7 @@ static uint32_t unfollow(const void *block, live_entry *entry)
         return 0;
     page_count(block, -1);
     if (!placed(block) && atomic_fetch_sub(&unplaced, 1) == 1)
-        mask_renew();
+        mask_close();
     return site;
 }
 

@@ -33,6 +33,10 @@
  *   ~0                none is (NULL passes the test, and is handled)
  */
 #define HEAP_MASK_PLACED ((uintptr_t)0xfef)
+/* The bits above number the mask's changes (heap.c). No block's address has any of them: user
+ * space ends below bit 57, aarch64's memory tags below 60. */
+#define HEAP_MASK_CHANGE ((uintptr_t)1 << 60)
+#define HEAP_MASK_TESTED (HEAP_MASK_CHANGE - 1)
 extern _Atomic(uintptr_t) heap_free_mask __attribute__((visibility("hidden")));
 
 /*

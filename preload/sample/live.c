@@ -101,10 +101,12 @@ uint32_t live_insert(const void *block, uint32_t site)
         return live_exchange(entry, site);
     if (site >> (32 - OFFSET_BITS))
         return LIVE_FULL;
+    /* Compare: two threads may have blocks that begin in one page. */
     uint32_t seen = atomic_load_explicit(entry, memory_order_relaxed);
-    if (seen != 0 && (seen & ((1u << OFFSET_BITS) - 1)) != OFFSET_OF(address))
-        return LIVE_FULL; /* the page has another block's entry */
-    atomic_store_explicit(entry, site << OFFSET_BITS | OFFSET_OF(address), memory_order_relaxed);
+    do {
+        if (seen != 0 && (seen & ((1u << OFFSET_BITS) - 1)) != OFFSET_OF(address))
+            return LIVE_FULL; /* the page has another block's entry */
+    } while (!atomic_compare_exchange_weak(entry, &seen, site << OFFSET_BITS | OFFSET_OF(address)));
     return seen >> OFFSET_BITS;
 }
 
