@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC UINT64_C(0x315247444c465250) /* "PRFLDGR1" */
-#define LEDGER_VERSION 2
+#define LEDGER_VERSION 3
 #define LEDGER_PLANES_MAX 16
 #define LEDGER_MODULES_MAX 4096 /* as unwind/module.h's MODULE_MAX */
 #define LEDGER_THREAD_NAME 16   /* TASK_COMM_LEN, prctl(2) PR_SET_NAME */
@@ -81,7 +81,8 @@ struct ledger_section {
     uint64_t offset;            /* from the start of the file; immutable after creation */
     _Atomic(uint64_t) size;     /* bytes of address space; memory_trim makes it less */
     _Atomic(uint64_t) used;     /* bytes handed out; append-only sections start after entry 0 */
-    _Atomic(uint64_t) reserved; /* bytes backed by fallocate, from the section's start */
+    _Atomic(uint64_t) claimed;  /* bytes that total_reserved counts, from the section's start */
+    _Atomic(uint64_t) reserved; /* of those, bytes that are backed by memory */
 };
 
 struct ledger_site {

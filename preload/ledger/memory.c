@@ -19,6 +19,27 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
 static _Atomic(uint32_t) growing;
 static _Atomic(bool) trimming;
 
+/*
+ * Has the section's first `end` bytes counted, of `wanted` that would be good to have. Once each:
+ * threads that grow a large index level at the same time would seem to fill the ledger.
+ */
+static bool claim(struct ledger_section *s, uint64_t end, uint64_t wanted)
+{
+    uint64_t have = atomic_load(&s->claimed);
+    while (have < end) {
+        uint64_t growth = wanted - have, before = have;
+        bool fits =
+            atomic_fetch_add(&ledger->total_reserved, growth) + growth <= ledger->max_memory;
+        if (fits && atomic_compare_exchange_strong(&s->claimed, &have, wanted))
+            return true;
+        atomic_fetch_sub(&ledger->total_reserved, growth);
+        have = atomic_load(&s->claimed);
+        if (!fits && have == before)
+            return false;
+    }
+    return true;
+}
+
 static bool grow(enum ledger_section_id section, uint64_t end)
 {
     struct ledger_section *s = &ledger->sections[section];
@@ -27,29 +48,23 @@ static bool grow(enum ledger_section_id section, uint64_t end)
     uint64_t wanted = round_up(end, section >= LEDGER_COUNTERS ? MEMORY_CHUNK_SMALL : MEMORY_CHUNK);
     if (wanted > s->size)
         wanted = s->size;
-    uint64_t have = atomic_load_explicit(&s->reserved, memory_order_relaxed);
+    if (!claim(s, end, wanted))
+        return false;
+    uint64_t have = atomic_load(&s->reserved), high = atomic_load(&s->claimed);
     if (have >= end)
         return true;
-    uint64_t growth = wanted - have;
-    if (atomic_fetch_add(&ledger->total_reserved, growth) + growth > ledger->max_memory) {
-        atomic_fetch_sub(&ledger->total_reserved, growth);
-        return false;
-    }
+    /* Another thread may be at the same: each makes all of it, and the last to end loses nothing.
+     */
     if (!atomic_load_explicit(&memory_no_syscalls, memory_order_relaxed)) {
-        sys_call3(SYS_mprotect, (char *)memory_at(section, have), growth, PROT_READ | PROT_WRITE);
-        long ret = sys_call3(SYS_madvise, (char *)memory_at(section, have), growth,
+        sys_call3(SYS_mprotect, (char *)memory_at(section, have), high - have,
+                  PROT_READ | PROT_WRITE);
+        long ret = sys_call3(SYS_madvise, (char *)memory_at(section, have), high - have,
                              MADV_POPULATE_WRITE_NR);
-        if (ret < 0 && ret != -22 /* EINVAL: an older kernel */ && ret != -4 /* EINTR */) {
-            atomic_fetch_sub(&ledger->total_reserved, growth);
-            return false;
-        }
+        if (ret < 0 && ret != -22 /* EINVAL: an older kernel */ && ret != -4 /* EINTR */)
+            return false; /* it stays counted: there is no memory anyway */
     }
-    /* Two threads may both have grown it: the sum then counts the overlap once. */
-    uint64_t seen = have;
-    while (seen < wanted && !atomic_compare_exchange_weak(&s->reserved, &seen, wanted))
+    while (have < high && !atomic_compare_exchange_weak(&s->reserved, &have, high))
         ;
-    if (seen > have)
-        atomic_fetch_sub(&ledger->total_reserved, (seen < wanted ? seen : wanted) - have);
     return true;
 }
 
