@@ -253,11 +253,7 @@ static inline struct memo_frame *follow(uintptr_t low, struct memo_frame *frame,
     struct recall at = *recall;
     for (;;) {
         enter(&at, frame);
-        /* A branch that knows the answer beforehand, where a load would make each frame wait
-         * for the one before. */
-        struct memo_frame *next = frame + 1;
-        __asm__("" : "+r"(next));
-        frame = frame->outer == next ? next : frame->outer;
+        frame = frame->outer;
         if (id_of(frame) != at.inner->outer_id)
             break;
         if (at.next == at.limit || !still_holds(low, frame))
@@ -295,7 +291,7 @@ enum walk_status memo_walk(const struct unwind_stack *stack, struct plain_state 
             *state = state_of(recall.inner);
             usable = step_anew(memo, state, &status) != NULL;
             if (!usable)
-                recall.next--, recall.hash = hash_frames(frames, (unsigned)(recall.next - frames));
+                recall.next--;
         }
     }
     *written = (unsigned)(recall.next - frames);

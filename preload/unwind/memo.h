@@ -16,9 +16,9 @@
 
 /*
  * Walks plain frames on the thread's own stack as walk_warm does, from *state, by stack->memo
- * where it holds, and keeps what it finds. *written: how many frames, *hash: theirs.
- * *state then is that of the first frame that is not plain, or found no room, or
- * WALK_COMPLETE is returned.
+ * where it holds, and keeps what it finds. *written: how many frames. *state then is that of the
+ * first frame that is not plain, or found no room, or WALK_COMPLETE is returned. *hash: the
+ * frames', if there is no more to come: WALK_COMPLETE, or `max` of them.
  */
 enum walk_status memo_walk(const struct unwind_stack *stack, struct plain_state *state,
                            uint64_t *frames, unsigned max, unsigned *written, uint64_t *hash);
