@@ -417,7 +417,9 @@ void intake_accept(struct collector *collector)
             continue;
         }
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
+        /* Read in the order in which they have something to say: a process whose hello comes a
+         * moment after its connection may be another program, with a connection of its
+         * own, before all that wait here are accepted. */
         epoll_ctl(collector->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-        intake_read(collector, client); /* most often the hello is there already */
     }
 }
