@@ -392,34 +392,32 @@ static void close_most_silent(struct collector *collector)
 
 void intake_accept(struct collector *collector)
 {
-    for (;;) {
-        if (collector->client_count >= INTAKE_CLIENTS_MAX)
-            close_most_silent(collector);
-        int fd = accept4(collector->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
-            return;
-        struct client *client = mem_zero(1, sizeof *client);
-        socklen_t size = sizeof client->peer;
-        client->source = SOURCE_CLIENT;
-        client->fd = fd;
-        client->passed_fd = -1;
-        client->last_ns = monotonic_ns();
-        client->next = collector->clients;
-        client->link = &collector->clients;
-        if (client->next)
-            client->next->link = &client->next;
-        collector->clients = client;
-        collector->client_count++;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client->peer, &size) < 0 ||
-            (client->peer.uid != geteuid() && client->peer.uid != 0) || client->peer.pid <= 0) {
-            atomic_fetch_add(&collector->refused, 1);
-            client_close(collector, client);
-            continue;
-        }
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
-        /* Read in the order in which they have something to say: a process whose hello comes a
-         * moment after its connection may be another program, with a connection of its
-         * own, before all that wait here are accepted. */
-        epoll_ctl(collector->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+    if (collector->client_count >= INTAKE_CLIENTS_MAX)
+        close_most_silent(collector);
+    int fd = accept4(collector->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    struct client *client = mem_zero(1, sizeof *client);
+    socklen_t size = sizeof client->peer;
+    client->source = SOURCE_CLIENT;
+    client->fd = fd;
+    client->passed_fd = -1;
+    client->last_ns = monotonic_ns();
+    client->next = collector->clients;
+    client->link = &collector->clients;
+    if (client->next)
+        client->next->link = &client->next;
+    collector->clients = client;
+    collector->client_count++;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client->peer, &size) < 0 ||
+        (client->peer.uid != geteuid() && client->peer.uid != 0) || client->peer.pid <= 0) {
+        atomic_fetch_add(&collector->refused, 1);
+        client_close(collector, client);
+        return;
     }
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
+    /* One at a time, and read in the order in which they have something to say: a process
+     * whose hello comes a moment after its connection may be another program, with a
+     * connection of its own, before all that wait here are accepted. */
+    epoll_ctl(collector->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
