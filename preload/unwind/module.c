@@ -276,7 +276,8 @@ bool module_read_begin(const struct module_entry *entry)
     if (entry->permanent)
         return true;
     atomic_fetch_add(&readers, 1);
-    if (atomic_load(&module_unloading) == 0)
+    /* All of a dlclose may have passed since the entry was found. */
+    if (atomic_load(&module_unloading) == 0 && !atomic_load(&entry->module.unloaded))
         return true;
     atomic_fetch_sub(&readers, 1);
     return false;
@@ -288,19 +289,30 @@ void module_read_end(const struct module_entry *entry)
         atomic_fetch_sub(&readers, 1);
 }
 
-/* A reader takes microseconds, unless it is descheduled or, against all rules,
- * left by longjmp: then the wait ends here, and the reader count is off by one
- * until the next fork. */
-#define READER_WAIT_NS 20000000u
+/* A reader takes microseconds, or, descheduled on a busy machine, some tens of milliseconds: it
+ * is waited for, for what it reads is going away. One that was left by longjmp never ends: after
+ * so long whoever is still there is taken for that, and not waited for again. */
+#define READER_WAIT_NS 2000000000u
+
+static _Atomic(unsigned) left_behind; /* of the readers */
 
 void module_before_unload(void)
 {
     atomic_fetch_add(&module_unloading, 1);
-    if (atomic_load(&readers) == 0)
+    unsigned reading = atomic_load(&readers), left = atomic_load(&left_behind);
+    if (reading <= left) {
+        if (reading < left)
+            atomic_store(&left_behind, reading); /* it was only slow */
         return;
+    }
     uint64_t begin = sys_clock_ns(CLOCK_MONOTONIC);
-    while (atomic_load(&readers) != 0 && sys_clock_ns(CLOCK_MONOTONIC) - begin < READER_WAIT_NS)
+    while ((reading = atomic_load(&readers)) > left) {
+        if (sys_clock_ns(CLOCK_MONOTONIC) - begin > READER_WAIT_NS) {
+            atomic_store(&left_behind, reading);
+            return;
+        }
         sys_call0(SYS_sched_yield);
+    }
 }
 
 void module_after_unload(void)
@@ -322,6 +334,7 @@ void module_after_fork_child(void)
 {
     /* Their threads aren't here. */
     atomic_store(&readers, 0);
+    atomic_store(&left_behind, 0);
     atomic_store(&module_unloading, 0);
 }
 
