@@ -10,6 +10,7 @@
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 
 /* Entries and paths: 4096 modules of 250 bytes and a path each. In .bss, so
  * private, zeroed, copied by fork, and there before any constructor has run. */
@@ -290,29 +291,30 @@ void module_read_end(const struct module_entry *entry)
 }
 
 /* A reader takes microseconds, or, descheduled on a busy machine, some tens of milliseconds: it
- * is waited for, for what it reads is going away. One that was left by longjmp never ends: after
- * so long whoever is still there is taken for that, and not waited for again. */
-#define READER_WAIT_NS 2000000000u
+ * is waited for, for what it reads is going away. By naps, so that a real-time thread lets it
+ * run; where a seccomp filter may forbid them, by turns. One that was left by longjmp never
+ * ends: after so many whoever is still there is taken for that, and not waited for again. */
+#define READER_NAP_NS 100000
+#define READER_NAPS 20000 /* 2 s and more */
+#define READER_TURNS 1000000
 
 static _Atomic(unsigned) left_behind; /* of the readers */
 
 void module_before_unload(void)
 {
+    const struct timespec nap = {.tv_nsec = READER_NAP_NS};
+    bool naps = !atomic_load(&unwind_no_syscalls);
     atomic_fetch_add(&module_unloading, 1);
-    unsigned reading = atomic_load(&readers), left = atomic_load(&left_behind);
-    if (reading <= left) {
-        if (reading < left)
-            atomic_store(&left_behind, reading); /* it was only slow */
-        return;
+    unsigned reading, left = atomic_load(&left_behind);
+    for (unsigned n = 0; (reading = atomic_load(&readers)) > left; n++) {
+        if (n >= (naps ? READER_NAPS : READER_TURNS))
+            left = reading;
+        else if (naps)
+            sys_call2(SYS_nanosleep, &nap, NULL);
     }
-    uint64_t begin = sys_clock_ns(CLOCK_MONOTONIC);
-    while ((reading = atomic_load(&readers)) > left) {
-        if (sys_clock_ns(CLOCK_MONOTONIC) - begin > READER_WAIT_NS) {
-            atomic_store(&left_behind, reading);
-            return;
-        }
-        sys_call0(SYS_sched_yield);
-    }
+    /* As many are still there; or fewer, if those were only slow. */
+    if (reading != atomic_load(&left_behind))
+        atomic_store(&left_behind, reading);
 }
 
 void module_after_unload(void)
