@@ -53,8 +53,8 @@ static bool grow(enum ledger_section_id section, uint64_t end)
     uint64_t have = atomic_load(&s->reserved), high = atomic_load(&s->claimed);
     if (have >= end)
         return true;
-    /* Another thread may be at the same: each makes all of it, and the last to end loses nothing.
-     */
+    /* Other threads may be at the same: each makes all that is claimed, so whoever ends first may
+     * say so. */
     if (!atomic_load_explicit(&memory_no_syscalls, memory_order_relaxed)) {
         sys_call3(SYS_mprotect, (char *)memory_at(section, have), high - have,
                   PROT_READ | PROT_WRITE);
