@@ -162,10 +162,30 @@ static void run_in_vfork(void)
     exit(status ? 1 : 0);
 }
 
+/* Becomes another program, if that is the way. */
+static void exec_by(const char *how)
+{
+    if (!strcmp(how, "execl"))
+        execl("/bin/echo", "echo", "one", "two", (char *)NULL);
+    if (!strcmp(how, "execlp"))
+        execlp("echo", "echo", "one", "two", (char *)NULL);
+    if (!strcmp(how, "execle"))
+        execle("/usr/bin/env", "env", (char *)NULL, (char *[]){"ONLY=this", NULL});
+    if (!strcmp(how, "execv"))
+        execv("/usr/bin/env", (char *[]){"env", NULL});
+    if (!strcmp(how, "execvp"))
+        execvp("echo", (char *[]){"echo", "one", NULL});
+    if (!strcmp(how, "execvpe"))
+        execvpe("env", (char *[]){"env", NULL}, (char *[]){NULL});
+    if (!strcmp(how, "failed-exec")) {
+        execl("/nonexistent", "x", (char *)NULL);
+        execl("/etc/passwd", "x", (char *)NULL); /* there, but can't be run */
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argv[1];
-    char *empty[] = {NULL};
 
     kept = malloc(KEPT);
     in_handler = malloc(IN_HANDLER);
@@ -213,23 +233,9 @@ int main(int argc, char **argv)
         for (;;)
             free(malloc(999));
     }
-    if (!strcmp(how, "execl"))
-        execl("/bin/echo", "echo", "one", "two", (char *)NULL);
-    if (!strcmp(how, "execlp"))
-        execlp("echo", "echo", "one", "two", (char *)NULL);
-    if (!strcmp(how, "execle"))
-        execle("/usr/bin/env", "env", (char *)NULL, (char *[]){"ONLY=this", NULL});
-    if (!strcmp(how, "execv"))
-        execv("/usr/bin/env", (char *[]){"env", NULL});
-    if (!strcmp(how, "execvp"))
-        execvp("echo", (char *[]){"echo", "one", NULL});
-    if (!strcmp(how, "execvpe"))
-        execvpe("env", (char *[]){"env", NULL}, empty);
-    if (!strcmp(how, "failed-exec")) {
-        execl("/nonexistent", "x", (char *)NULL);
-        execl("/etc/passwd", "x", (char *)NULL); /* there, but can't be run */
+    exec_by(how);
+    if (!strcmp(how, "failed-exec"))
         return 10;
-    }
     if (!strcmp(how, "reused-stderr"))
         reuse_stderr();
     if (!strcmp(how, "fork")) {
