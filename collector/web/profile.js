@@ -3,8 +3,9 @@
 import { formatChange, formatDuration, formatShare, formatValue } from "./format.js";
 import { FlameGraph } from "./flame.js";
 import { Flame } from "./tree.js";
-import { address, get, post } from "./api.js";
+import { get, post } from "./api.js";
 import { button, el, replace, select, toggle } from "./dom.js";
+import { chooseBase, chooseThreads, exportMenu } from "./choices.js";
 import { clock } from "./chart.js";
 import { CallTree } from "./calltree.js";
 import { Top } from "./top.js";
@@ -338,10 +339,10 @@ class ProfilePage {
       on: { input: () => { this.set({ q: this.input.value }); this.searchSoon(); } } });
     replace(this.tools, tabs,
       types.length > 1 && select("Sample type", types.map(t => [t.type, t.type.replace(/_/g, " ")]), types[this.type].type, type => { this.set({ type }, true); this.draw(); }, { id: "type" }),
-      this.threadTool(),
+      chooseThreads(view.threads, key => this.get(key), changes => this.reload(changes)),
       toggle("Invert", this.get("invert") === "1", on => { this.set({ invert: on ? "1" : null, zoom: null }, true); this.draw(); }, { id: "invert", title: "Callees at the top: who calls what costs ( i )" }),
       toggle("Details", this.sideOpen, on => { this.set({ side: on ? "1" : "0" }); this.drawSide(); }, { id: "details", title: "Source, callers and callees of the chosen function ( d )" }),
-      this.compareTool(), this.windowTool(), this.exportTool(),
+      this.compareTool(), this.windowTool(), exportMenu(view, { ...this.query(), type: types[this.type].type }),
       el("span", { class: "searching" }, this.input, this.found));
   }
 
@@ -362,49 +363,13 @@ class ProfilePage {
     }, 60);
   }
 
-  threadTool() {
-    const threads = this.view.threads, names = new Map();
-    if (!threads.length)
-      return null;
-    for (const t of threads)
-      names.set(t.name, (names.get(t.name) || 0) + 1);
-    const options = [["", "All threads"], ["group", "By thread"]];
-    for (const [name, n] of names)
-      options.push(["thread " + name, n > 1 ? `${name} (${n} threads)` : name || "(no name)"]);
-    if (names.size < threads.length)
-      for (const t of threads)
-        if (names.get(t.name) > 1)
-          options.push(["tid " + t.tid, `${t.name} ${t.tid}`]);
-    const chosen = this.get("thread") !== null ? "thread " + this.get("thread") : this.get("tid") ? "tid " + this.get("tid") : this.get("group") ? "group" : "";
-    return select("Threads", options, chosen, value => this.reload({
-      group: value === "group" ? "thread" : null,
-      thread: value.startsWith("thread ") ? value.slice(7) : null,
-      tid: value.startsWith("tid ") ? value.slice(4) : null,
-    }), { id: "threads" });
-  }
-
+  // With what was seen in this tab, with the files of the same types, with the past.
   compareTool() {
-    const options = [["", "Compare with…"]];
-    for (const v of this.seen || [])
-      if (v.id !== this.view.id)
-        options.push([v.id, v.text]);
-    for (const f of this.files || [])
-      if (f.id !== this.view.id && f.sample_types.map(t => t.type).join() === this.view.sample_types.map(t => t.type).join())
-        options.push([f.id, f.name]);
-    if (this.process)
-      options.push(["past", "an earlier moment…"]);
-    const base = this.get("base");
-    if (base && !options.some(([id]) => id === base))
-      options.push([base, "the linked one"]);
-    if (options.length === 1)
-      return null;
-    return el("span", { class: "group-tools" },
-      select("Compare with", options, base || "", value => {
-        if (value === "past")
-          return this.showPast();
-        this.reload({ base: value || null, normalize: value ? this.get("normalize") : null });
-      }, { id: "base" }),
-      base && toggle("Same total", this.get("normalize") === "1", on => this.reload({ normalize: on ? "1" : null }), { title: "Scale to the total of what is compared with", id: "normalize" }));
+    const types = view => view.sample_types.map(t => t.type).join();
+    const seen = (this.seen || []).map(v => [v.id, v.text]);
+    const files = (this.files || []).filter(f => types(f) === types(this.view)).map(f => [f.id, f.name]);
+    return chooseBase([...seen, ...files].filter(([id]) => id !== this.view.id), key => this.get(key),
+                      changes => this.reload(changes), this.process && (() => this.showPast()));
   }
 
   showPast() {
@@ -463,12 +428,6 @@ class ProfilePage {
       this.reload({ view: view.id });
     else
       this.drawTools();
-  }
-
-  exportTool() {
-    const query = { ...this.query(), type: this.flame.types[this.type].type };
-    return el("details", { class: "menu", id: "exports" }, el("summary", {}, "Export"), el("ul", {}, this.view.exports.map(f =>
-      el("li", {}, el("a", { href: address(["views", this.view.id, "export", f.name], query), download: "" }, f.name), el("small", {}, " " + f.purpose)))));
   }
 
   key(event) {
