@@ -1,18 +1,17 @@
 /*
  * The exec family: the profiles are written before the process becomes another
- * program, and LIBPROF_FOLLOW=fork|none, or another C library behind the new program,
- * takes libprof.so out of its LD_PRELOAD. The program's own environment and arguments stay as they
- * are; what is changed is a copy on this stack (execve(2): only the kernel reads it).
+ * program, which may get an environment without libprof.so (environment.h).
  *
  * Usual context: a vfork child, or a forked one of a threaded program: nothing
  * here may lock or allocate, a child without a ledger of its own writes nothing,
- * and it isn't made to start a recorder for it (recorder_active). posix_spawn, system and popen
- * exec inside libc: their children look after themselves (runtime/follow.h).
+ * and it isn't made to start a recorder for it (recorder_active). posix_spawn is spawn.c's; system
+ * and popen exec inside libc: the shell looks after itself (runtime/follow.h).
  */
 #include "dump/dump.h"
+#include "hooks/environment.h"
 #include "hooks/export.h"
 #include "runtime/config.h"
-#include "runtime/follow.h"
+#include "runtime/foreign.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
@@ -24,58 +23,6 @@
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Room for a changed environment: its array and its LD_PRELOAD string. */
-struct environment {
-    char **array;
-    char *preload;
-};
-
-/* path: NULL when it isn't known which file will be run. */
-static bool strips(const char *path)
-{
-    if (!config.selected)
-        return false;
-    return config.follow == CONFIG_FOLLOW_FORK || config.follow == CONFIG_FOLLOW_NONE ||
-           (path && !handler_sealed() && follow_is_foreign(path));
-}
-
-static const char *find_preload(char *const *envp)
-{
-    for (; envp && *envp; envp++)
-        if (follow_strip_preload(*envp, NULL))
-            return *envp;
-    return NULL;
-}
-
-static size_t count(char *const *list)
-{
-    size_t entries = 0;
-
-    while (list && list[entries])
-        entries++;
-    return entries;
-}
-
-/* The environment without libprof.so, in the room given; preload: the string that
- * names it. */
-static char *const *without_preload(char *const *envp, const char *preload,
-                                    const struct environment *room)
-{
-    size_t used = 0;
-
-    for (; *envp; envp++) {
-        if (*envp != preload) {
-            room->array[used++] = *envp;
-            continue;
-        }
-        follow_strip_preload(preload, room->preload);
-        if (room->preload[sizeof "LD_PRELOAD=" - 1]) /* other libraries stay */
-            room->array[used++] = room->preload;
-    }
-    room->array[used] = NULL;
-    return room->array;
-}
 
 /* path: NULL when it isn't known which file will be run. */
 static void before_exec(const char *path)
@@ -101,23 +48,10 @@ static int after_failure(int result)
     return result;
 }
 
-/* The environment to exec with: envp, or a copy in the caller's frame. */
-#define EXEC_ENVIRONMENT(path, envp)                                                               \
-    __extension__({                                                                                \
-        char *const *given = (envp);                                                               \
-        const char *preload = strips(path) ? find_preload(given) : NULL;                           \
-        if (preload) {                                                                             \
-            struct environment room = {alloca((count(given) + 1) * sizeof(char *)),                \
-                                       alloca(strlen(preload) + 1)};                               \
-            given = without_preload(given, preload, &room);                                        \
-        }                                                                                          \
-        given;                                                                                     \
-    })
-
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
     before_exec(path);
-    char *const *chosen = EXEC_ENVIRONMENT(path, envp);
+    char *const *chosen = ENVIRONMENT(envp, foreign_is_program(AT_FDCWD, path));
     return after_failure(real.execve(path, argv, chosen));
 }
 
@@ -130,7 +64,7 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
     const char *path = strchr(file, '/') ? file : NULL;
     before_exec(path);
-    char *const *chosen = EXEC_ENVIRONMENT(path, envp);
+    char *const *chosen = ENVIRONMENT(envp, foreign_is_found(AT_FDCWD, file));
     return after_failure(real.execvpe(file, argv, chosen));
 }
 
@@ -142,14 +76,14 @@ EXPORT int execvp(const char *file, char *const argv[])
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
     before_exec(NULL);
-    char *const *chosen = EXEC_ENVIRONMENT(NULL, envp);
+    char *const *chosen = ENVIRONMENT(envp, foreign_is_program(fd, ""));
     return after_failure(real.fexecve(fd, argv, chosen));
 }
 
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     before_exec(NULL);
-    char *const *chosen = EXEC_ENVIRONMENT(NULL, envp);
+    char *const *chosen = ENVIRONMENT(envp, foreign_is_program(fd, path));
     return after_failure(real.execveat(fd, path, argv, chosen, flags));
 }
 

@@ -87,8 +87,12 @@ static bool lets_handlers_return(long filter)
  * lets handlers return. False: this process isn't concerned. */
 static bool before_filter(long filter)
 {
-    if (!config.selected || recorder_in_vfork_child())
+    if (recorder_in_vfork_child())
         return false;
+    if (!config.selected) { /* an exec looks at the new program all the same */
+        seal(true);
+        return true;
+    }
     dump_run(DUMP_REASON_SANDBOX);
     /* What the process and this thread need to go on being recorded takes system
      * calls: now or never. A forked child (sshd's) hasn't it yet. */

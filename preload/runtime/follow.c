@@ -2,7 +2,6 @@
 
 #include "runtime/sys.h"
 #include "runtime/text.h"
-#include <elf.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -95,40 +94,4 @@ bool follow_excludes_me(enum config_follow follow)
     found = parent_has_preload((int)fd);
     sys_call1(SYS_close, fd);
     return found;
-}
-
-/* The interpreter's path (ELF: generic ABI, PT_INTERP), cut to the buffer; "" without one. */
-static void read_interpreter(long fd, char *name, size_t size)
-{
-    struct {
-        Elf64_Ehdr elf;
-        Elf64_Phdr headers[16]; /* PT_INTERP comes before what is loaded; linkers write 7 to 14 */
-    } start;
-
-    name[0] = '\0';
-    long got = sys_call4(SYS_pread64, fd, &start, sizeof start, 0);
-    if (got < (long)sizeof start.elf || memcmp(start.elf.e_ident, ELFMAG, SELFMAG) != 0 ||
-        start.elf.e_ident[EI_CLASS] != ELFCLASS64 || start.elf.e_phoff != sizeof start.elf)
-        return;
-    size_t there = ((size_t)got - sizeof start.elf) / sizeof *start.headers;
-    for (size_t n = 0; n < there && n < start.elf.e_phnum; n++)
-        if (start.headers[n].p_type == PT_INTERP) {
-            got = sys_call4(SYS_pread64, fd, name, size - 1, start.headers[n].p_offset);
-            name[got > 0 ? got : 0] = '\0'; /* the path ends before by a NUL of its own */
-            return;
-        }
-}
-
-bool follow_is_foreign(const char *path)
-{
-    char name[64]; /* /lib/ld-musl-x86_64.so.1 */
-    /* not to wait for a pipe's other end, should somebody try to exec one */
-    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    long fd = sys_call4(SYS_openat, AT_FDCWD, path, flags, 0);
-
-    if (fd < 0)
-        return false;
-    read_interpreter(fd, name, sizeof name);
-    sys_call1(SYS_close, fd);
-    return strstr(name, "/ld-musl-") != NULL;
 }

@@ -2,8 +2,8 @@
  * LIBPROF_FOLLOW: whether this process came from a profiled one by a way that
  * the user doesn't want followed.
  *
- * exec by the exec family: hooks/exec.c takes libprof.so out of LD_PRELOAD. For
- * posix_spawn, system, popen, whose exec happens inside libc, the child finds
+ * exec by the exec family, posix_spawn: hooks/environment.h takes libprof.so out of
+ * LD_PRELOAD. For system and popen, whose exec happens inside libc, the child finds
  * out by itself: its parent was started with the preload too.
  */
 #ifndef LIBPROF_RUNTIME_FOLLOW_H
@@ -25,12 +25,5 @@ bool follow_excludes_me(enum config_follow follow);
  * least strlen + 1 bytes). AS-safe.
  */
 bool follow_strip_preload(const char *assignment, char *out);
-
-/*
- * Is this the file of a program of another C library (musl)? Its loader would take
- * libprof.so for one of its own, miss the symbols of glibc's, and end the program. False when
- * it can't be told. Context: also a vfork child; system calls, a descriptor for a moment.
- */
-bool follow_is_foreign(const char *path);
 
 #endif

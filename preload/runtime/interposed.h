@@ -166,7 +166,16 @@
  * structures behind them. Only the present one is interposed, under its
  * version: a binary that asks for the old one is bound past us, to libc
  * (hazard 37). libprof.map gives the exports the same version.
+ *
+ * posix_spawn: the old one gives what the kernel doesn't know to the shell.
  */
+#define INTERPOSED_SPAWN(X)                                                                        \
+    X(int, posix_spawn,                                                                            \
+      (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,                   \
+       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))               \
+    X(int, posix_spawnp,                                                                           \
+      (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,                   \
+       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
 #define INTERPOSED_COND(X)                                                                         \
     X(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t * mutex))                    \
     X(int, pthread_cond_timedwait,                                                                 \
@@ -202,7 +211,12 @@
     X(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old))                             \
     X(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old))
 
-/* All of it, but for the versioned ones. */
+/* The versioned ones. */
+#define INTERPOSED_VERSIONED(X)                                                                    \
+    INTERPOSED_COND(X)                                                                             \
+    INTERPOSED_SPAWN(X)
+
+/* All of the others. */
 #define INTERPOSED(X)                                                                              \
     INTERPOSED_ALLOC(X)                                                                            \
     INTERPOSED_PROCESS(X)                                                                          \

@@ -31,7 +31,7 @@ static const struct {
     char name[OBJECT_LITERAL_MAX];
 } wanted[] = {
 #define REAL_NAME(type, name, parameters) {OBJECT_LITERAL_HASH(#name), #name},
-    INTERPOSED(REAL_NAME) INTERPOSED_COND(REAL_NAME) REAL_ONLY(REAL_NAME)
+    INTERPOSED(REAL_NAME) INTERPOSED_VERSIONED(REAL_NAME) REAL_ONLY(REAL_NAME)
 #undef REAL_NAME
 };
 

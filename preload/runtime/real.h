@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -28,7 +29,7 @@
 struct real {
 #define REAL_POINTER(type, name, parameters) type(*name) parameters;
     INTERPOSED(REAL_POINTER)
-    INTERPOSED_COND(REAL_POINTER)
+    INTERPOSED_VERSIONED(REAL_POINTER)
     REAL_ONLY(REAL_POINTER)
 #undef REAL_POINTER
 };
