@@ -74,8 +74,8 @@ static bool before_sigreturn(uintptr_t pc)
     return module_copy(code, pc + 1, sizeof code) && arch_is_sigreturn(code);
 }
 
-/* A PC that isn't in the cache. */
-__attribute__((noinline, cold)) static uint64_t find_rule(uintptr_t pc, bool by_frame_pointer)
+/* A PC that isn't in the cache, nor was. */
+__attribute__((noinline, cold)) static uint64_t read_rule(uintptr_t pc, bool by_frame_pointer)
 {
     struct reading reading;
     struct pack_request request = {pc, module_find(pc), RULE_NONE};
@@ -99,11 +99,21 @@ __attribute__((noinline, cold)) static uint64_t find_rule(uintptr_t pc, bool by_
     return request.rule;
 }
 
+/* rule: what cache_find knows of this PC. */
+static inline uint64_t find_rule(uintptr_t pc, uint64_t rule, bool by_frame_pointer)
+{
+    if (rule != RULE_NONE && rule_is_current(rule))
+        return rule;
+    rule = cache_find_earlier(pc);
+    if (rule == RULE_NONE || !rule_is_current(rule))
+        return read_rule(pc, by_frame_pointer);
+    cache_enter(pc, rule);
+    return rule;
+}
+
 bool step_has_tables(uintptr_t pc)
 {
-    uint64_t rule = cache_find(pc);
-    if (rule == RULE_NONE || !rule_is_current(rule))
-        rule = find_rule(pc, false);
+    uint64_t rule = find_rule(pc, cache_find(pc), false);
     return (rule & RULE_PLAIN) || rule_special(rule) != RULE_NO_CFI;
 }
 
@@ -288,8 +298,7 @@ static enum walk_status step_by_link_register(struct walk *walk, uint64_t rule)
 
 enum walk_status step_any(struct walk *walk, uint64_t rule, unsigned *module)
 {
-    if (rule == RULE_NONE || !rule_is_current(rule))
-        rule = find_rule(walk->lookup, walk->by_frame_pointer && !walk_is_own(walk));
+    rule = find_rule(walk->lookup, rule, walk->by_frame_pointer && !walk_is_own(walk));
     *module = rule_module(rule);
     if (walk->steps >= WALK_MAX_STEPS)
         return WALK_BROKEN;

@@ -294,6 +294,33 @@ static void test_cache(void **state)
     assert_int_equal(cache_find(c), 0);
 }
 
+static void test_cache_grows(void **state)
+{
+    const size_t alias = (size_t)CACHE_SETS * CACHE_GRAIN;
+    uintptr_t base = 0x7f0010000000, kept = base + (size_t)CACHE_SETS_AT_FIRST * CACHE_GRAIN;
+    memset(cache_sets, 0, sizeof cache_sets);
+    atomic_store(&cache_offset_mask, CACHE_OFFSET_MASK(CACHE_SETS_AT_FIRST));
+    cache_enter(kept, 0xaaaa0);
+    assert_ptr_equal(cache_set_of(kept), cache_set_of(base));
+    for (size_t set = 1; set < CACHE_SETS_AT_FIRST; set++)
+        for (size_t way = 0; way < CACHE_WAYS; way++)
+            cache_enter(base + set * CACHE_GRAIN + way * alias, 0xbbbb0);
+    assert_int_equal(cache_offset_mask, CACHE_OFFSET_MASK(CACHE_SETS_AT_FIRST)); /* it's full */
+    for (size_t set = 1; set < CACHE_SETS_AT_FIRST / 2; set++)
+        cache_enter(base + set * CACHE_GRAIN + CACHE_WAYS * alias, 0xcccc0);
+    assert_int_equal(cache_offset_mask, CACHE_OFFSET_MASK(2 * CACHE_SETS_AT_FIRST));
+    assert_int_equal(cache_find(kept), 0);
+    assert_int_equal(cache_find_earlier(kept), 0xaaaa0);
+    assert_int_equal(cache_find_earlier(kept + alias), 0);
+    cache_enter(kept, 0xdddd0);
+    assert_int_equal(cache_find(kept), 0xdddd0);
+    /* It ends somewhere. */
+    for (size_t i = 0; i < 3 * CACHE_WAYS * CACHE_SETS; i++)
+        cache_enter(base + i * CACHE_GRAIN, 0xeeee0);
+    assert_int_equal(cache_offset_mask, CACHE_OFFSET_MASK(CACHE_SETS));
+    assert_int_equal(cache_find(base + (3 * CACHE_WAYS * CACHE_SETS - 1) * CACHE_GRAIN), 0xeeee0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +338,7 @@ int main(void)
 #endif
         cmocka_unit_test(test_expressions),
         cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_cache_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
