@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/remote.h"
+#include "profile/profile_ops.h"
 
 static volatile sig_atomic_t ended;
 
@@ -29,7 +30,7 @@ static void print_top(FILE *out, struct cli_options *o, const char *title, struc
     fprintf(out, "\n%s\n", title);
     if (profile->n_samples == 0)
         fputs("  nothing\n", out);
-    else if (report_open(&r, profile, &options, &err))
+    else if (profile_prune(profile, &err) && report_open(&r, profile, &options, &err))
         report_top(&r, out);
     else
         fprintf(out, "  %s\n", err.text);

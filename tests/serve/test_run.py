@@ -198,6 +198,26 @@ def test_http_while_it_runs():
     assert app.wait(20) == 0
 
 
+def test_live_charges_who_called_new():
+    """As the other reports: frames that drop_frames names are nobody's places."""
+    with open("new.cc", "w") as file:
+        file.write("#include <string>\n#include <unistd.h>\nstd::string *kept;\n"
+                   "__attribute__((noinline)) void keep() { kept = new std::string(9000000, 'x'); }\n"
+                   "int main() { keep(); sleep(8); }\n")
+    subprocess.run(["c++", "-g", "-o", "new", "new.cc"], check=True)
+    app = subprocess.Popen([PROF, "run", "--http", "127.0.0.1:0", "-o", "n", "./new"],
+                           stderr=subprocess.PIPE, text=True)
+    address = app.stderr.readline().split("http://")[1].split("/")[0]
+    time.sleep(0.5)
+    ps = subprocess.run([PROF, "ps", "--http", address], capture_output=True, text=True)
+    pid = ps.stdout.splitlines()[1].split()[0]
+    live = subprocess.run([PROF, "live", "--http", address, "--seconds", "1", pid],
+                          capture_output=True, text=True)
+    assert "keep" in live.stdout and "operator new" not in live.stdout, live
+    os.kill(int(pid), signal.SIGKILL)
+    app.wait(20)
+
+
 try:
     run_tests(globals())
 finally:
