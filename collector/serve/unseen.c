@@ -79,7 +79,8 @@ static const struct allocator *ask_files(struct process *process)
 static const char *name_allocator(struct process *process, const struct dump_request *request)
 {
     const struct allocator *found = ask_files(process);
-    return found && (!found->beside_malloc || comments_heap_is_small(request)) ? found->name : NULL;
+    bool told = found && (!found->beside_malloc || comments_heap_is_small(request, true));
+    return told ? found->name : NULL;
 }
 
 void unseen_look(struct process *process)

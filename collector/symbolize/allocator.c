@@ -16,6 +16,14 @@ enum {
     GO,
     JVM,
     V8,
+    MONO,
+    ERLANG,
+    GHC,
+    PHP,
+    RUBY,
+    LUAJIT,
+    PYTHON,
+    BOEHM,
     OWN
 };
 
@@ -31,6 +39,14 @@ static const struct allocator allocators[] = {
     [GO] = {"Go's heap", true},
     [JVM] = {"Java's heap", true},
     [V8] = {"V8's heap", true},
+    [MONO] = {"Mono's heap", true},
+    [ERLANG] = {"Erlang's heap", true},
+    [GHC] = {"GHC's heap", true},
+    [PHP] = {"PHP's heap (USE_ZEND_ALLOC=0 shows it)", true},
+    [RUBY] = {"Ruby's heap", true},
+    [LUAJIT] = {"LuaJIT's heap", true},
+    [PYTHON] = {"Python's heap (PYTHONMALLOC=malloc shows it)", true},
+    [BOEHM] = {"the Boehm collector's heap", true},
     [OWN] = {"its own malloc", false},
 };
 
@@ -55,6 +71,14 @@ static const struct {
     {GO, "runtime.mallocgc"},
     {JVM, "JNI_CreateJavaVM"},
     {V8, "_ZN2v87Isolate3NewE*"},
+    {MONO, "mono_gc_collect"},
+    {ERLANG, "erts_sys_aligned_alloc"},
+    {GHC, "hs_init_ghc"},
+    {PHP, "_zend_mm_alloc"},
+    {RUBY, "rb_gc_start"},
+    {LUAJIT, "luaJIT_setmode"},
+    {PYTHON, "PyObject_Malloc"},
+    {BOEHM, "GC_malloc"},
 };
 
 /* What they would print, in programs without symbols. needs_malloc: others know the word
@@ -68,6 +92,7 @@ static const struct {
     {MIMALLOC, "mimalloc: error: ", false},
     {TCMALLOC, "TCMALLOC_SAMPLE_PARAMETER", false},
     {PARTITION, "PartitionAlloc", true},
+    {GHC, "(GHC version %s for %s)", false},
 };
 
 /* What has been seen of a file: of several allocators the first of the list is told, so

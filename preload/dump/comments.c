@@ -125,6 +125,9 @@ static void add_settings(struct comments *comments, const struct dump_request *r
  * up to eight times their size. Below, stacks and the program's data are most of it. */
 #define UNSEEN_LEAST ((uint64_t)64 << 20)
 #define UNSEEN_TIMES 8
+/* Of a program that is known to have another allocator this much is worth a line,
+ * beyond twice what malloc handed out: such programs' blocks from malloc are larger. */
+#define EXPECTED_LEAST ((uint64_t)16 << 20)
 
 /* kB */
 static uint64_t memory_of(const struct dump_request *request, enum ledger_memory kind)
@@ -140,17 +143,20 @@ static uint64_t heap_most(const struct dump_request *request)
     return peak > 0 ? (uint64_t)peak : 0;
 }
 
-bool comments_heap_is_small(const struct dump_request *request)
+bool comments_heap_is_small(const struct dump_request *request, bool expected)
 {
     uint64_t anonymous = memory_of(request, LEDGER_MEMORY_ANONYMOUS) * 1024;
-    return anonymous >= UNSEEN_LEAST && anonymous / UNSEEN_TIMES > heap_most(request);
+    uint64_t most = heap_most(request);
+    if (expected)
+        return anonymous / 2 > most && anonymous - 2 * most >= EXPECTED_LEAST;
+    return anonymous >= UNSEEN_LEAST && anonymous / UNSEEN_TIMES > most;
 }
 
 /* What the heap profile can't show, in one line: hazard 14. */
 static void add_unseen(struct comments *comments, const struct dump_request *request)
 {
     const struct ledger_header *header = request->view->header;
-    bool small = comments_heap_is_small(request);
+    bool small = comments_heap_is_small(request, request->allocator != NULL);
     char line[LINE];
     struct text text;
 

@@ -54,6 +54,9 @@ JAVA = '''public class Large {
     }
 }
 '''
+# Small objects, which Python takes from its own arenas; ended in a way that leaves them.
+PYTHON = ('import os, sys; kept = [str(i) for i in range(800000)]; '
+          'print("through 200", flush=True); os.kill(os.getpid(), 12); os._exit(0)')
 GO = '''package main
 
 import "C"
@@ -197,6 +200,23 @@ def hazard_14_heaps_of_languages():
         language('large', [folder.name + '/large'], "Go's heap")
     else:
         missing('no go')
+
+
+def hazard_14_python_beside_malloc():
+    python = '/usr/bin/python3'
+    if not os.path.exists(python):
+        return missing('no python3 of the system')
+    for setting in 'pymalloc', 'malloc':
+        done, lines, dumps = prof_run([python, '-c', PYTHON], PYTHONMALLOC=setting)
+        assert (done.returncode, done.stdout) == (0, 'through 200\n'), done
+        said = [line for line in lines if "python3 brings Python's heap (PYTHONMALLOC=malloc" in line]
+        inside = comments(dumps['heap'])
+        if setting == 'malloc':
+            assert not said and not inside, (lines, inside)
+        else:
+            assert said and "Python's heap" in inside[0], (lines, inside)
+            # 55 MiB of strings; the list itself, 6 MiB, is malloc's
+            assert int(inside[0].split('at least ')[1].split()[0]) >= 30, inside
 
 
 def hazard_14_partition_alloc():
