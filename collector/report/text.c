@@ -9,11 +9,12 @@
 #include "profile/unit.h"
 #include "report/text_frames.h"
 
-/* A sample with the raw numbers of its record line. */
+/* A sample with the raw numbers of its record line, or the first of several that share one. */
 struct record {
     const struct profile_sample *sample;
     int64_t inuse_count, inuse_size, alloc_count, alloc_size;
-    char *key; /* addresses as text, for the order of equal counts */
+    char *key;           /* addresses as text, for the order of equal counts */
+    struct record *same; /* the next one that is counted on this one's line */
 };
 
 static int find_type(const struct profile *p, const char *type)
@@ -112,10 +113,11 @@ static void print_heap(const struct profile *p, const struct text_options *o, FI
 
 static int compare_counts(const void *a, const void *b)
 {
-    const struct record *x = a, *y = b;
+    const struct record *x = *(struct record *const *)a, *y = *(struct record *const *)b;
     if (x->inuse_count != y->inuse_count)
         return x->inuse_count > y->inuse_count ? -1 : 1;
-    return strcmp(x->key, y->key);
+    int order = strcmp(x->key, y->key);
+    return order ? order : (x > y) - (x < y);
 }
 
 static int compare_labels(const void *a, const void *b)
@@ -125,16 +127,36 @@ static int compare_labels(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
-static void print_labels(const struct profile_sample *s, FILE *out)
+/* Those that the sample has in common with `other`. */
+static size_t common_labels(const struct profile_label **labels, size_t n,
+                            const struct profile_sample *other)
 {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct profile_label *same = profile_find_label(other, labels[i]->key);
+        if (same && same->num == labels[i]->num && !same->str == !labels[i]->str &&
+            (!same->str || strcmp(same->str, labels[i]->str) == 0))
+            labels[kept++] = labels[i];
+    }
+    return kept;
+}
+
+/* The labels that all the samples of the record have. */
+static void print_labels(const struct record *r, FILE *out)
+{
+    const struct profile_sample *s = r->sample;
     if (!s->n_labels)
         return;
     const struct profile_label **sorted = mem_zero(s->n_labels, sizeof(*sorted));
-    for (size_t i = 0; i < s->n_labels; i++)
+    size_t n = s->n_labels;
+    for (size_t i = 0; i < n; i++)
         sorted[i] = &s->labels[i];
-    qsort(sorted, s->n_labels, sizeof(*sorted), compare_labels);
-    fputs("# labels: {", out);
-    for (size_t i = 0; i < s->n_labels; i++) {
+    for (const struct record *next = r->same; next && n; next = next->same)
+        n = common_labels(sorted, n, next->sample);
+    qsort(sorted, n, sizeof(*sorted), compare_labels);
+    if (n)
+        fputs("# labels: {", out);
+    for (size_t i = 0; i < n; i++) {
         char number[32];
         snprintf(number, sizeof(number), "%" PRId64, sorted[i]->num);
         if (i)
@@ -143,7 +165,8 @@ static void print_labels(const struct profile_sample *s, FILE *out)
         fputc(':', out);
         text_print_quoted(sorted[i]->str ? sorted[i]->str : number, out);
     }
-    fputs("}\n", out);
+    if (n)
+        fputs("}\n", out);
     free(sorted);
 }
 
@@ -159,28 +182,63 @@ static char *address_text(const struct profile_sample *s)
     return text;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    const struct record *x = *(struct record *const *)a, *y = *(struct record *const *)b;
+    int order = strcmp(x->key, y->key);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* A thread's sample has labels of its own, but a pool of a thousand that all wait in one place
+ * is one line, as in Go: the first of them counts them all. Other labels were made to tell
+ * samples apart, and do. The list is in the order of the keys. Returns how many are left. */
+static size_t join_equal_stacks(struct record **list, size_t n)
+{
+    size_t kept = 0;
+    struct record *last = NULL;
+    for (size_t i = 0; i < n; i++) {
+        bool is_thread = profile_find_label(list[i]->sample, "tid") != NULL;
+        if (is_thread && last && strcmp(last->key, list[i]->key) == 0) {
+            list[kept - 1]->inuse_count += list[i]->inuse_count;
+            last->same = list[i];
+        } else {
+            list[kept++] = list[i];
+        }
+        last = is_thread ? list[i] : NULL;
+    }
+    return kept;
+}
+
 static void print_counts(const struct profile *p, const char *name, const struct text_options *o,
                          FILE *out)
 {
     struct record *records = mem_zero(p->n_samples, sizeof(*records));
+    struct record **list = mem_zero(p->n_samples, sizeof(*list));
+    size_t n = p->n_samples;
     int64_t total = 0;
-    for (size_t i = 0; i < p->n_samples; i++) {
+    for (size_t i = 0; i < n; i++) {
         records[i].sample = p->samples[i];
         records[i].inuse_count = p->samples[i]->values[0];
         records[i].key = address_text(p->samples[i]);
+        list[i] = &records[i];
         total += records[i].inuse_count;
     }
-    qsort(records, p->n_samples, sizeof(*records), compare_counts);
+    qsort(list, n, sizeof(*list), compare_keys);
+    if (strcmp(p->sample_types[0].type, "goroutine") == 0)
+        n = join_equal_stacks(list, n);
+    qsort(list, n, sizeof(*list), compare_counts);
     /* The name is a word for its readers. */
     for (const char *s = name; *s; s++)
         fputc(*s == ' ' || *s == '\n' ? '_' : *s, out);
     fprintf(out, " profile: total %" PRId64 "\n", total);
-    for (size_t i = 0; i < p->n_samples; i++) {
-        fprintf(out, "%" PRId64 " @%s\n", records[i].inuse_count, records[i].key);
-        print_labels(records[i].sample, out);
-        text_print_frames(records[i].sample, o, out);
-        free(records[i].key);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(out, "%" PRId64 " @%s\n", list[i]->inuse_count, list[i]->key);
+        print_labels(list[i], out);
+        text_print_frames(list[i]->sample, o, out);
     }
+    for (size_t i = 0; i < p->n_samples; i++)
+        free(records[i].key);
+    free(list);
     free(records);
 }
 

@@ -148,12 +148,54 @@ static void prints_go_text(void **state)
     free(printed);
 }
 
+static void add_thread(struct profile *p, const char *thread, const char *tid, const char *job)
+{
+    struct profile_sample *s = profile_add_sample(p, 1, tid ? 3 : 1);
+    s->locations[0] = p->locations[0];
+    s->values[0] = 1;
+    s->labels[0] = (struct profile_label){.key = "job", .str = job, .unit = ""};
+    if (tid) {
+        s->labels[1] = (struct profile_label){.key = "thread", .str = thread, .unit = ""};
+        s->labels[2] = (struct profile_label){.key = "tid", .str = tid, .unit = ""};
+    }
+}
+
+/* Threads in one place are one line with what they have in common; Go's goroutines are told
+ * apart by the labels that they were given. */
+static void counts_threads_by_stack(void **state)
+{
+    (void)state;
+    struct profile *p = read_ok("goroutine profile: total 1\n1 @ 0x401011\n");
+    char *printed = NULL;
+    size_t size;
+    add_thread(p, "pool", "11", "web");
+    add_thread(p, "pool", "12", "web");
+    add_thread(p, "pool", "13", "mail");
+    add_thread(p, NULL, NULL, "mail");
+    FILE *out = open_memstream(&printed, &size);
+    text_print_debug1(p, NULL, &(struct text_options){0}, out);
+    fclose(out);
+    assert_non_null(strstr(printed, "goroutine profile: total 5\n3 @ 0x401011\n"
+                                    "# labels: {\"thread\":\"pool\"}\n"));
+    assert_non_null(strstr(printed, "\n1 @ 0x401011\n# labels: {\"job\":\"mail\"}\n"));
+    struct profile *again = read_ok(printed);
+    assert_int_equal(again->n_samples, 3);
+    assert_int_equal(again->samples[0]->values[0], 3);
+    profile_free(again);
+    profile_free(p);
+    free(printed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_heap),           cmocka_unit_test(reads_counts_and_maps),
-        cmocka_unit_test(reads_contention),     cmocka_unit_test(reads_threadz),
-        cmocka_unit_test(reads_gperftools_cpu), cmocka_unit_test(prints_go_text),
+        cmocka_unit_test(reads_heap),
+        cmocka_unit_test(reads_counts_and_maps),
+        cmocka_unit_test(reads_contention),
+        cmocka_unit_test(reads_threadz),
+        cmocka_unit_test(reads_gperftools_cpu),
+        cmocka_unit_test(prints_go_text),
+        cmocka_unit_test(counts_threads_by_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
