@@ -10,7 +10,6 @@
 #include "profile/mem.h"
 #include "symbolize/dwarf_file.h"
 #include "symbolize/elf_file.h"
-#include "symbolize/package.h"
 #include "symbolize/unwind_index.h"
 
 struct module {
@@ -216,16 +215,14 @@ uint64_t module_bias(const struct module *m)
     return -m->bias;
 }
 
-const char *module_reason(struct module *m)
+const char *module_reason(const struct module *m)
 {
-    if (!m->reason && m->file && !m->has_dwarf) {
-        char *package = *m->file->path == '/' ? package_find_debug(m->file->path) : NULL;
-        m->reason = mem_printf("it is stripped: %s%s, or set DEBUGINFOD_URLS",
-                               package ? "install " : "keep its debug file",
-                               package ? package : " at /usr/lib/debug/.build-id/");
-        free(package);
-    }
     return m->reason;
+}
+
+const char *module_stripped(const struct module *m)
+{
+    return !m->reason && m->file && !m->has_dwarf ? m->file->path : NULL;
 }
 
 void module_close(struct module *m)

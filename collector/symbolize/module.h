@@ -24,7 +24,9 @@ const struct symbol *module_find(const struct module *m, uint64_t address);
 /* Run-time minus link-time addresses. */
 uint64_t module_bias(const struct module *m);
 /* Why names are missing and what would help; NULL: there is no reason known. */
-const char *module_reason(struct module *m);
+const char *module_reason(const struct module *m);
+/* The path of a file that lacks symbols, for no other reason; else NULL. */
+const char *module_stripped(const struct module *m);
 /* Stores the cache. */
 void module_close(struct module *m);
 

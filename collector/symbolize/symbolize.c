@@ -9,6 +9,7 @@
 #include "profile/hash.h"
 #include "symbolize/module.h"
 #include "symbolize/perf_map.h"
+#include "symbolize/stripped.h"
 
 /* A name is demangled once, a function made once. */
 struct known_function {
@@ -23,6 +24,8 @@ struct symbolizer {
     struct known_function *functions;
     uint64_t *entries; /* by location id - 1, or NULL */
     size_t named;
+    struct stripped stripped;
+    size_t jit, jit_named; /* addresses outside of files */
     struct timespec started, shown;
     bool on_terminal;
 };
@@ -124,17 +127,33 @@ static int compare_locations(const void *a, const void *b)
     return (x->address > y->address) - (x->address < y->address);
 }
 
+/* Takes the text, which may be NULL: nothing to tell. */
+static void tell(struct symbolizer *s, char *text)
+{
+    if (text && s->options->missing)
+        s->options->missing(s->options->arg, text);
+    free(text);
+}
+
 static void tell_missing(struct symbolizer *s, const struct profile_mapping *m, size_t n,
                          size_t total, const char *reason)
 {
-    if (!s->options->missing)
+    tell(s, mem_printf("%s (build id %s): %zu of %zu addresses have no name%s%s",
+                       *m->file ? m->file : "unnamed code", *m->build_id ? m->build_id : "unknown",
+                       n, total, reason ? ": " : "", reason ? reason : ""));
+}
+
+/* Only a run-time compiler puts many addresses outside of files: a few are stacks that went
+ * astray. */
+static void tell_jit(struct symbolizer *s, long pid)
+{
+    if (s->jit < 3 || s->jit_named)
         return;
-    char *text =
-        mem_printf("%s (build id %s): %zu of %zu addresses have no name%s%s",
-                   *m->file ? m->file : "unnamed code", *m->build_id ? m->build_id : "unknown", n,
-                   total, reason ? ": " : "", reason ? reason : "");
-    s->options->missing(s->options->arg, text);
-    free(text);
+    char *where = pid ? mem_printf("/tmp/perf-%ld.map", pid) : mem_strdup("/tmp/perf-PID.map");
+    tell(s, mem_printf("%zu addresses outside of any file have no name: code made at run time gets "
+                       "names from %s, if the program writes it and it is still there",
+                       s->jit, where));
+    free(where);
 }
 
 /* All locations of one mapping, sorted by address. */
@@ -160,7 +179,9 @@ static void symbolize_mapping(struct symbolizer *s, struct profile_mapping *m,
             name_by_start(s, locations[i], symbol, module_bias(module));
         }
     }
-    if (unnamed)
+    if (unnamed && module_stripped(module) && s->options->missing)
+        stripped_add(&s->stripped, module_stripped(module), unnamed, n);
+    else if (unnamed)
         tell_missing(s, m, unnamed, n, module_reason(module));
     free(addresses);
     module_close(module);
@@ -171,6 +192,7 @@ static void symbolize_jit(struct symbolizer *s, struct profile_location **locati
                           long pid)
 {
     struct perf_map *map = perf_map_open(pid);
+    s->jit += n;
     for (size_t i = 0; map && i < n; i++) {
         uint64_t start;
         struct profile_mapping *m = locations[i]->mapping;
@@ -180,6 +202,7 @@ static void symbolize_jit(struct symbolizer *s, struct profile_location **locati
         struct symbol_frame frame = {.name = name, .file = ""};
         struct symbol symbol = {.entry = start, .frames = &frame, .n_frames = 1};
         name_location(s, locations[i], &symbol, 0);
+        s->jit_named++;
         if (m)
             m->has_functions = true;
     }
@@ -243,6 +266,8 @@ size_t symbolize_profile(struct profile *p, const struct symbolize_options *opti
         else
             symbolize_mapping(&s, m, list + i, end - i);
     }
+    tell(&s, stripped_finish(&s.stripped));
+    tell_jit(&s, pid);
     struct known_function *e, *next;
     HASH_ITER(hh, s.functions, e, next)
     {

@@ -27,7 +27,8 @@ struct symbolize_options {
     /* If not NULL: becomes a malloc'ed array, by location id - 1, of the run-time
      * address where the physical function starts; 0: unknown. */
     uint64_t **entries;
-    /* Receives what is missing: a line for each module, without newline. May be NULL. */
+    /* Receives what is missing, without newline: a line for each file that can't be used, one
+     * for all that are stripped, one for code outside of files. May be NULL. */
     void (*missing)(void *arg, const char *text);
     void *arg;
 };

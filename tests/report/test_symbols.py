@@ -127,6 +127,38 @@ class Symbols(Case):
         os.rename(self.path("kept"), self.path("app"))
         self.assertNotIn("outer_function", self.names())
 
+    def test_stripped_files_are_told_in_a_line(self):
+        """A desktop program has fifty stripped libraries, and a report has ten lines."""
+        lines = ["threads profile: total 1", "1 @ 0x500021 0x400021 0x400031 0x600021", "",
+                 "--- Memory map: ---"]
+        self.build("-g")
+        self.run_it("strip", "--strip-all", "app")
+        text = self.run_it("readelf", "-lW", "app").stdout
+        offset, size = next((int(f[1], 16), int(f[4], 16)) for f in map(str.split, text.splitlines())
+                            if f[:1] == ["LOAD"] and "E" in f[6:-1])
+        for base, name in ((0x400000, "first"), (0x500000, "second"), (0x600000, "third")):
+            shutil.copy(self.path("app"), self.path(name))
+            lines.append(f"{base:x}-{base + (size + 0xfff & ~0xfff):x} r-xp {offset:x} 08:01 5 {self.path(name)}")
+        with open(self.path("stripped.txt"), "w") as out:
+            out.write("\n".join(lines) + "\n")
+        done = self.prof("top", "--no-cache", "stripped.txt")
+        self.assertEqual(done.returncode, 0)
+        told = [line for line in done.stderr.splitlines() if "stripped" in line]
+        self.assertEqual(told, ["prof: 3 stripped files, 4 of 4 addresses have no name: first 2 of 2, "
+                                "second 1 of 1, third 1 of 1: keep their debug files at "
+                                "/usr/lib/debug/.build-id/, or set DEBUGINFOD_URLS"])
+
+    def test_code_without_a_file_is_explained(self):
+        """Of a just-in-time compiler, unless it told its names; not a stray address or two."""
+        for n in 2, 3:
+            with open(self.path("jit.txt"), "w") as out:
+                out.write("threads profile: total 1\n1 @ " + " ".join(hex(0x7f0000001001 + i)
+                                                                     for i in range(n)))
+                out.write("\n\n--- Memory map: ---\n00400000-00401000 r-xp 0 08:01 5 /bin/app\n")
+            told = self.prof("top", "--pid", "999999999", "jit.txt").stderr
+            self.assertEqual("3 addresses outside of any file have no name: code made at run time "
+                             "gets names from /tmp/perf-999999999.map" in told, n == 3, told)
+
     def test_stripped_functions_stay_apart(self):
         """Without symbols a function is called FILE+0xSTART, START being where it begins."""
         self.build("-g")
