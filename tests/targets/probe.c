@@ -70,26 +70,33 @@ bool probe_stack_has(uint32_t stack, const char *function)
     return stack_has(probe_open(), stack, function, false);
 }
 
-static uint64_t sum(enum ledger_kind kind, const char *function, bool leaf_only, bool values)
+static uint64_t sum(enum ledger_kind kind, const char *function, const char *other, bool leaf_only,
+                    bool values)
 {
     const struct ledger_view *view = probe_open();
     uint64_t total = 0;
     struct ledger_site_view site;
     for (uint32_t n = 1; n < ledger_view_sites(view); n++)
         if (ledger_view_site(view, n, &site) && site.kind == kind &&
-            (!function || stack_has(view, site.stack, function, leaf_only)))
+            (!function || stack_has(view, site.stack, function, leaf_only)) &&
+            (!other || stack_has(view, site.stack, other, false)))
             total += values ? site.value : site.count;
     return total;
 }
 
 uint64_t probe_count(enum ledger_kind kind, const char *function, bool leaf_only)
 {
-    return sum(kind, function, leaf_only, false);
+    return sum(kind, function, NULL, leaf_only, false);
+}
+
+uint64_t probe_count_both(enum ledger_kind kind, const char *function, const char *other)
+{
+    return sum(kind, function, other, false, false);
 }
 
 uint64_t probe_value(enum ledger_kind kind, const char *function, bool leaf_only)
 {
-    return sum(kind, function, leaf_only, true);
+    return sum(kind, function, NULL, leaf_only, true);
 }
 
 double probe_complete(enum ledger_kind kind)

@@ -20,6 +20,9 @@ const struct ledger_view *probe_open(void);
 uint64_t probe_count(enum ledger_kind kind, const char *function, bool leaf_only);
 uint64_t probe_value(enum ledger_kind kind, const char *function, bool leaf_only);
 
+/* The count of those whose stack has both in it. */
+uint64_t probe_count_both(enum ledger_kind kind, const char *function, const char *other);
+
 /* The share of a kind's count whose stacks reached their thread's start. */
 double probe_complete(enum ledger_kind kind);
 
