@@ -38,7 +38,7 @@ static void get_processes(struct request *request, struct response *response)
                 "\t%" PRIu32 "\t",
                 process_id(list[i]), state, list[i]->start_ns / 1000000000, totals.samples,
                 totals.cpu_ns, totals.heap_inuse, totals.heap_peak, totals.heap_alloc,
-                totals.threads);
+                status.state == PROCESS_RUNNING ? totals.threads : 0);
         put_text(out, list[i]->exe);
         fputc('\t', out);
         put_text(out, process_name(list[i]));

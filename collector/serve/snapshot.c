@@ -50,6 +50,13 @@ unsigned char *snapshot_encode(struct collector *collector, struct process *proc
         .profile = which,
         .now_ns = (uint64_t)(status.end_ns ? status.end_ns : clock_ns(CLOCK_REALTIME)),
     };
+    static const char *const gone[] = {
+        "libprof: the process has ended: its threads as they were when they were last asked for"};
+    if (which == DUMP_THREADS && status.state != PROCESS_RUNNING) {
+        request.ended = true;
+        request.comments = gone;
+        request.comment_count = 1;
+    }
     uint64_t kilobytes[LEDGER_MEMORY_KINDS];
     pthread_rwlock_rdlock(&process->ledger_lock);
     unseen_describe(process, status.state == PROCESS_RUNNING, kilobytes, &request);

@@ -341,6 +341,8 @@ static void write_threads(struct encoder *encoder)
             continue;
         if (walk && thread.asked != walk && thread.walk != walk)
             continue; /* it ended unseen: the request came by every living thread */
+        if (encoder->request->ended && (!walk || thread.walk != walk))
+            continue; /* it never was seen anywhere, and is no more */
         label_thread(encoder, &sample, i);
         if (walk && thread.asked == walk)
             label_state(encoder, &sample, &thread);

@@ -36,6 +36,7 @@ struct dump_request {
     uint64_t now_ns;             /* CLOCK_REALTIME of the snapshot; of the end for a dead process */
     const char *const *comments; /* comment_count texts of the caller's, after the ledger's own */
     size_t comment_count;
+    bool ended; /* the process: of its threads only those are left whose stacks were walked */
     const char *allocator;  /* that the program brings along, in words; NULL: none is known */
     const uint64_t *memory; /* by enum ledger_memory, kB; 0: not known. NULL: as of the last dump */
 };

@@ -66,6 +66,24 @@ def test_threads_are_counted():
     server.stop()
 
 
+def test_the_dead_have_no_threads():
+    """None that were never seen anywhere; where they were when somebody asked stays on show."""
+    server = Server()
+    for ask in False, True:
+        app = server.run(SERVED, "work", "30")
+        server.wait(lambda ps: ps.get(str(app.pid), {}).get("threads") == "2")
+        path = "/p/%d/debug/pprof/goroutine" % app.pid
+        if ask:
+            assert b"profile: total 2\n" in server.get(path + "?debug=1").body
+        app.kill()
+        app.wait()
+        assert ended(server, app.pid)["threads"] == "0"
+        answer = server.get(path + "?debug=1").body
+        assert b"the process has ended" in answer, answer
+        assert b"profile: total %d\n" % (2 * ask) in answer and b"[no stack]" not in answer, answer
+    server.stop()
+
+
 def test_memory_limit():
     """A process that runs against a limit and dies leaves its heap."""
     server = Server()
