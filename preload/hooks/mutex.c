@@ -1,8 +1,10 @@
 /*
- * Mutexes and spin locks. A lock is tried first: one that is free costs what it
- * always did and a test. Only when it isn't does the real, waiting call run, between two
- * readings of the clock.
+ * Mutexes and spin locks. A lock that is free costs what it always did and a test: of a
+ * mutex the word is read, of a spin lock an attempt is made. Only when it isn't free does the
+ * real, waiting call run, between two readings of the clock.
  *
+ * A mutex whose word says that it is held is tried once more before that (it may be the
+ * thread's own, a recursive one).
  * The attempt decides nothing but success: every other answer (EBUSY, and EDEADLK,
  * EINVAL, EAGAIN ... of the mutex's type) is given by the real call, so types and
  * protocols behave as without us. pthread_mutex_trylock(3p): trylock is equivalent
@@ -119,23 +121,20 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
     return drawn ? lock_drawn(mutex, held) : lock_wait(mutex);
 }
 
-static __attribute__((noinline)) int lock_calmly(pthread_mutex_t *mutex)
-{
-    if (!LIKELY(may_be_tried(mutex)))
-        return lock_carefully(mutex);
-    return LIKELY(real.pthread_mutex_trylock(mutex) == 0) ? 0 : lock_wait(mutex);
-}
-
 /*
+ * A mutex that nobody holds is not tried but locked: where glibc knows that there is one thread
+ * only it does that without locked instructions, and else still by a shorter way than trylock's.
+ * A wait for who takes it between our look and the real call, a nanosecond or two, isn't seen.
+ *
  * What disturbs a storm most is the attempt: it fails, a moment later the real call is
- * lucky, and so the lock goes to and fro where one thread would have slept. So calls that
- * aren't drawn only read the mutex's word.
+ * lucky, and so the lock goes to and fro where one thread would have slept. So there calls that
+ * aren't drawn make none either.
  */
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     int skip = thread_self.storm.skip;
     if (LIKELY(skip == STORM_CALM))
-        return lock_calmly(mutex);
+        return is_word_set(mutex) ? lock_carefully(mutex) : real.pthread_mutex_lock(mutex);
     if (skip == STORM_ASK)
         return contention_is_off() ? real.pthread_mutex_lock(mutex) : lock_carefully(mutex);
     thread_self.storm.skip = skip - 1;
