@@ -152,6 +152,8 @@ static bool open_session(struct session *session, const struct cli_options *o,
     if (!mkdtemp(session->folder))
         return profile_fail(err, "no folder for the socket: %s: %s", session->folder,
                             strerror(errno));
+    if (geteuid() == 0)
+        chmod(session->folder, 0711); /* its workers may be other users: collector/serve */
     snprintf(session->socket_path, sizeof session->socket_path, "%s/socket", session->folder);
     struct collector_options options = {
         .socket = session->socket_path,

@@ -3,6 +3,7 @@
 #include "profile/mem.h"
 #include "serve/archive.h"
 #include "serve/death.h"
+#include "serve/kinship.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ static bool prepare_folder(const char *path, struct profile_error *err)
     struct stat info;
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(length ? length : 1) : 1,
              slash ? path : ".");
-    if (mkdir(folder, 0700) == 0)
+    if (mkdir(folder, geteuid() ? 0700 : 0711) == 0)
         return true;
     if (errno != EEXIST)
         return profile_fail(err, "the socket's folder %s can't be made: %s", folder,
@@ -97,7 +98,8 @@ int intake_listen(const char *path, struct profile_error *err)
     if (!prepare_folder(path, err) || !remove_stale(&address, err))
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t old = umask(0177);
+    /* Root's is for the workers, too, that gave up being root: is_welcome() tells who they are. */
+    mode_t old = umask(geteuid() ? 0177 : 0111);
     int result = bind(fd, (const struct sockaddr *)&address, sizeof address);
     umask(old);
     if (result < 0 || listen(fd, 4096) < 0) {
@@ -390,6 +392,17 @@ static void close_most_silent(struct collector *collector)
         client_close(collector, silent);
 }
 
+/* Our own processes and root's; root's collector knows, besides, those that its processes
+ * started, whoever they became. */
+static bool is_welcome(struct collector *collector, const struct ucred *peer)
+{
+    if (peer->pid <= 0)
+        return false;
+    if (peer->uid == geteuid() || peer->uid == 0)
+        return true;
+    return geteuid() == 0 && kinship_descends(&collector->registry, peer->pid);
+}
+
 void intake_accept(struct collector *collector)
 {
     if (collector->client_count >= INTAKE_CLIENTS_MAX)
@@ -410,7 +423,7 @@ void intake_accept(struct collector *collector)
     collector->clients = client;
     collector->client_count++;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client->peer, &size) < 0 ||
-        (client->peer.uid != geteuid() && client->peer.uid != 0) || client->peer.pid <= 0) {
+        !is_welcome(collector, &client->peer)) {
         atomic_fetch_add(&collector->refused, 1);
         client_close(collector, client);
         return;
