@@ -6,7 +6,7 @@ FUNCTION = re.compile(r'^([0-9a-f]+) <([^>]+)>:$')
 TARGET = re.compile(r'\b(?:call|jmp|j[a-z]+|lea)\b.*?([0-9a-f]+) <([^>+@]+)(@[^>+]*)?(?:\+0x([0-9a-f]+))?>$')
 SLOT = re.compile(r'# [0-9a-f]+ <([^>+@]+)@[A-Z]')
 PUSH = re.compile(r'\bpush\b')
-SUB = re.compile(r'\bsub\s+\$0x([0-9a-f]+),%rsp')
+TAKE = re.compile(r'\b(sub|add)\s+\$0x([0-9a-f]+),%rsp')
 VARIABLES = {'__environ', 'environ', 'program_invocation_name'}
 
 
@@ -14,6 +14,15 @@ class Function:
     def __init__(self, name):
         self.name = name
         self.calls, self.external, self.frame = set(), set(), 8  # the return address
+
+
+def taken(line):
+    """Bytes of stack that an instruction takes. 128 is one byte shorter as what is added or
+    taken with a minus (-O3, -Os)."""
+    match = TAKE.search(line)
+    number = int(match[2], 16) if match else 0
+    number -= (number >> 63) << 64
+    return max(0, number if match and match[1] == 'sub' else -number)
 
 
 def functions(path):
@@ -31,9 +40,7 @@ def functions(path):
             continue
         if PUSH.search(line):
             current.frame += 8
-        match = SUB.search(line)
-        if match:
-            current.frame += int(match[1], 16)
+        current.frame += taken(line)
         match = TARGET.search(line)
         if match and match[3]:
             current.external.add(match[2])

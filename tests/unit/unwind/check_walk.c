@@ -31,7 +31,8 @@ static uint64_t frames[UNWIND_MAX_DEPTH];
 static unsigned count;
 static enum unwind_end end;
 
-__attribute__((noinline)) static long descend(long depth)
+/* noipa: gcc -O3 makes copies, which aren't where its address is. */
+__attribute__((noinline, noipa)) static long descend(long depth)
 {
     volatile long room[8];
     room[depth % 8] = depth;
