@@ -4,12 +4,12 @@
  * for its stack would show as EINTR; when our signal was the only cause, the
  * call is made again with what is left of its time.
  *
- * Masks that are given along must not keep our signal out (hazard 15), and a
- * wait for signals must not take it.
+ * Masks that are given along must not keep our signal out (hazard 15).
  */
 #include "hooks/export.h"
 #include "hooks/repeat.h"
 #include "hooks/sigmask.h"
+#include "sample/handler.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -40,12 +40,15 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 {
     struct timespec left;
     sigset_t copy;
+    bool before;
     if (!REPEAT_READY(ppoll))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_strip(mask, &copy);
-    return REPEAT(real.ppoll(fds, count, timeout, mask),
-                  timeout = repeat_left(timeout, end, &left));
+    mask = sigmask_enter(mask, &copy, &before);
+    int result =
+        REPEAT(real.ppoll(fds, count, timeout, mask), timeout = repeat_left(timeout, end, &left));
+    sigmask_leave(before);
+    return result;
 }
 
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -53,12 +56,15 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 {
     struct timespec left;
     sigset_t copy;
+    bool before;
     if (!REPEAT_READY(__ppoll_chk))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_strip(mask, &copy);
-    return REPEAT(real.__ppoll_chk(fds, count, timeout, mask, size),
-                  timeout = repeat_left(timeout, end, &left));
+    mask = sigmask_enter(mask, &copy, &before);
+    int result = REPEAT(real.__ppoll_chk(fds, count, timeout, mask, size),
+                        timeout = repeat_left(timeout, end, &left));
+    sigmask_leave(before);
+    return result;
 }
 
 /* Linux writes what is left into *timeout and leaves the sets alone on EINTR. */
@@ -74,12 +80,15 @@ EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *special,
 {
     struct timespec left;
     sigset_t copy;
+    bool before;
     if (!REPEAT_READY(pselect))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_strip(mask, &copy);
-    return REPEAT(real.pselect(count, in, out, special, timeout, mask),
-                  timeout = repeat_left(timeout, end, &left));
+    mask = sigmask_enter(mask, &copy, &before);
+    int result = REPEAT(real.pselect(count, in, out, special, timeout, mask),
+                        timeout = repeat_left(timeout, end, &left));
+    sigmask_leave(before);
+    return result;
 }
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout)
@@ -95,12 +104,15 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int tim
                        const sigset_t *mask)
 {
     sigset_t copy;
+    bool before;
     if (!REPEAT_READY(epoll_pwait))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
-    mask = sigmask_strip(mask, &copy);
-    return REPEAT(real.epoll_pwait(epoll, events, count, timeout, mask),
-                  timeout = repeat_left_ms(timeout, end));
+    mask = sigmask_enter(mask, &copy, &before);
+    int result = REPEAT(real.epoll_pwait(epoll, events, count, timeout, mask),
+                        timeout = repeat_left_ms(timeout, end));
+    sigmask_leave(before);
+    return result;
 }
 
 EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
@@ -108,12 +120,15 @@ EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
 {
     struct timespec left;
     sigset_t copy;
+    bool before;
     if (!REPEAT_READY(epoll_pwait2)) /* glibc before 2.35 */
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_strip(mask, &copy);
-    return REPEAT(real.epoll_pwait2(epoll, events, count, timeout, mask),
-                  timeout = repeat_left(timeout, end, &left));
+    mask = sigmask_enter(mask, &copy, &before);
+    int result = REPEAT(real.epoll_pwait2(epoll, events, count, timeout, mask),
+                        timeout = repeat_left(timeout, end, &left));
+    sigmask_leave(before);
+    return result;
 }
 
 EXPORT int nanosleep(const struct timespec *time, struct timespec *remaining)
@@ -176,38 +191,64 @@ EXPORT int pause(void)
 EXPORT int sigsuspend(const sigset_t *mask)
 {
     sigset_t copy;
+    bool before;
     if (!REPEAT_READY(sigsuspend))
         return (int)repeat_raw(-ENOSYS);
-    mask = sigmask_strip(mask, &copy);
-    return REPEAT(real.sigsuspend(mask), (void)0);
+    mask = sigmask_enter(mask, &copy, &before);
+    int result = REPEAT(real.sigsuspend(mask), (void)0);
+    sigmask_leave(before);
+    return result;
 }
 
-/* libc's own repeats after EINTR. */
-EXPORT int sigwait(const sigset_t *set, int *signo)
-{
-    sigset_t copy;
-    if (!REPEAT_READY(sigwait))
-        return EINVAL;
-    return real.sigwait(sigmask_strip(set, &copy), signo);
-}
-
+/*
+ * Waits for signals. Ours may be in the set: one of the program's may come by that number. What
+ * comes of us is handled, and the wait goes on.
+ */
 EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
-    sigset_t copy;
+    siginfo_t came;
+    int signo;
     if (!REPEAT_READY(sigwaitinfo))
         return (int)repeat_raw(-ENOSYS);
-    set = sigmask_strip(set, &copy);
-    return REPEAT(real.sigwaitinfo(set, info), (void)0);
+    do
+        signo = REPEAT(real.sigwaitinfo(set, &came), (void)0);
+    while (signo > 0 && handler_waited_for(&came));
+    if (signo > 0 && info)
+        *info = came;
+    return signo;
 }
 
 EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
     struct timespec left;
-    sigset_t copy;
+    siginfo_t came;
     if (!REPEAT_READY(sigtimedwait))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    set = sigmask_strip(set, &copy);
-    return REPEAT(real.sigtimedwait(set, info, timeout),
-                  timeout = repeat_left(timeout, end, &left));
+    int signo;
+    for (;;) {
+        signo = REPEAT(real.sigtimedwait(set, &came, timeout),
+                       timeout = repeat_left(timeout, end, &left));
+        if (signo <= 0 || !handler_waited_for(&came))
+            break;
+        timeout = repeat_left(timeout, end, &left);
+    }
+    if (signo > 0 && info)
+        *info = came;
+    return signo;
+}
+
+/* Made of the one above, since ours are told by what came with them; repeats after EINTR. */
+EXPORT int sigwait(const sigset_t *set, int *signo)
+{
+    siginfo_t info;
+    int saved = errno, came, error;
+    do
+        came = sigwaitinfo(set, &info);
+    while (came == -1 && errno == EINTR);
+    error = came == -1 ? errno : 0;
+    errno = saved;
+    if (!error)
+        *signo = came;
+    return error;
 }

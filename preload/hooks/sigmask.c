@@ -18,11 +18,24 @@
 const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy)
 {
     int mine = handler_signal;
-    if (!set || !mine || sigismember(set, mine) != 1)
+    if (!set || !mine || sigismember(set, mine) != 1 || thread_self.gave_way)
         return set;
     *copy = *set;
     sigdelset(copy, mine);
     return copy;
+}
+
+const sigset_t *sigmask_enter(const sigset_t *set, sigset_t *copy, bool *before)
+{
+    *before = thread_self.masked;
+    if (set && handler_signal)
+        thread_self.masked = sigismember(set, handler_signal) == 1;
+    return sigmask_strip(set, copy);
+}
+
+void sigmask_leave(bool before)
+{
+    thread_self.masked = before;
 }
 
 /* What the program believes after the call. */
@@ -45,10 +58,14 @@ static int change(change_mask *real_change, int how, const sigset_t *set, sigset
     sigset_t copy;
     /* To unblock it for real does no harm, and reaches a thread whose mask went past us. */
     const sigset_t *passed = how == SIG_UNBLOCK ? set : sigmask_strip(set, &copy);
+    thread_self.masked = after; /* what waits comes within the call */
     int result = real_change(how, passed, old);
-    if (result != 0)
+    if (result != 0) {
+        thread_self.masked = before;
         return result;
-    thread_self.masked = after;
+    }
+    if (!after)
+        handler_take_back();
     if (old && before)
         sigaddset(old, mine);
     return 0;

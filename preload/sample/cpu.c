@@ -93,6 +93,25 @@ void cpu_thread_retry(void)
         cpu_thread_start(false);
 }
 
+static bool has_timer(const struct thread_state *self)
+{
+    return period_ns && self->timer && self->timer_tid == self->tid && !handler_sealed();
+}
+
+void cpu_pause(void)
+{
+    struct itimerspec none = {0};
+    if (has_timer(&thread_self))
+        sys_call4(SYS_timer_settime, thread_self.timer - 1, 0, &none, NULL);
+}
+
+void cpu_resume(void)
+{
+    thread_self.first_ns = 0; /* its periods can't be told from its clock any more */
+    if (has_timer(&thread_self))
+        arm_timer(thread_self.timer, period_ns, 0);
+}
+
 /* Adds to the calling thread's account of a stack. */
 static void charge(uint64_t periods, const uint64_t *frames, unsigned depth, enum unwind_end end)
 {

@@ -35,6 +35,10 @@ void cpu_thread_retry(void);
  * thread's start routine. start 0: nothing is charged. */
 void cpu_thread_end(uintptr_t start);
 
+/* Stops the calling thread's timer, and starts it again. Handler and hook context, errno kept. */
+void cpu_pause(void);
+void cpu_resume(void);
+
 /* Records a sample of `weight` periods. Handler context. */
 void cpu_sample(unsigned weight, const ucontext_t *context);
 

@@ -10,18 +10,79 @@
 int handler_signal;
 const char handler_timer_tag, handler_walk_tag;
 
+static bool from_timer(const siginfo_t *info)
+{
+    return info->si_code == SI_TIMER && info->si_ptr == &handler_timer_tag;
+}
+
+static bool from_walk(const siginfo_t *info)
+{
+    return info->si_code == SI_QUEUE && info->si_ptr == &handler_walk_tag;
+}
+
+/* Sends a signal on, to the calling thread or to whichever thread of the process takes it. */
+static bool send_on(siginfo_t info, bool thread)
+{
+    int pid = sys_getpid(), tid = (int)thread_self.tid;
+    if (thread)
+        return sys_call4(SYS_rt_tgsigqueueinfo, pid, tid, handler_signal, &info) == 0;
+    /* only the main thread may say that it came of kill (rt_sigqueueinfo(2)) */
+    if (info.si_code >= 0 && tid != pid)
+        info.si_code = SI_QUEUE;
+    return sys_call3(SYS_rt_sigqueueinfo, pid, handler_signal, &info) == 0;
+}
+
+/*
+ * A signal of the program's, in a thread that believes it blocked: now it is, and
+ * the signal is sent again, to wait where the program looks for it (sigwait,
+ * signalfd, sigpending, the next change of a mask). Other threads that block it
+ * pass it on in the same way, until it lands or all of them really block it.
+ */
+static bool give_way(const siginfo_t *info, ucontext_t *context)
+{
+    struct thread_state *self = &thread_self;
+    if (!self->masked || handler_sealed() || self->tid != (uint32_t)sys_gettid())
+        return false;
+    uint64_t mine = HANDLER_BIT(handler_signal); /* the program's handler may allow itself */
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, &mine, NULL, sizeof mine);
+    if (!send_on(*info, info->si_code == SI_TKILL))
+        return false;
+    if (!self->gave_way)
+        cpu_pause(); /* its signals would wait there too */
+    self->gave_way = true;
+    sigaddset(&context->uc_sigmask, handler_signal);
+    return true;
+}
+
 static bool handle(int signal, siginfo_t *info, void *context)
 {
-    bool timer = info->si_code == SI_TIMER && info->si_ptr == &handler_timer_tag;
-    bool walk = info->si_code == SI_QUEUE && info->si_ptr == &handler_walk_tag;
-    if (timer)
+    if (from_timer(info))
         cpu_sample(1 + (unsigned)info->si_overrun, context);
-    else if (walk)
+    else if (from_walk(info))
         walk_answer(context);
-    else
+    else if (!give_way(info, context))
         return false;
     eintr_note(context);
     return true;
+}
+
+bool handler_waited_for(const siginfo_t *info)
+{
+    if (info->si_signo != handler_signal || !handler_signal)
+        return false;
+    if (!from_timer(info) && !from_walk(info))
+        return false;
+    if (!thread_self.gave_way && !handler_sealed())
+        send_on(*info, true); /* not blocked: handled before the call returns */
+    return true;
+}
+
+void handler_take_back(void)
+{
+    if (!thread_self.gave_way)
+        return;
+    thread_self.gave_way = false;
+    cpu_resume();
 }
 
 void handler_start(bool active)

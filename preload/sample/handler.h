@@ -5,7 +5,8 @@
  *
  * A free real-time signal unless the user names one (LIBPROF_CPU_SIGNAL): the program's
  * SIGPROF stays the program's. A signal of that number that isn't ours goes on to the
- * program's own handler (runtime/signals.h).
+ * program's own handler (runtime/signals.h), or waits in the kernel if the thread believes
+ * it blocked; the thread is then out of our reach until it unblocks it.
  */
 #ifndef LIBPROF_SAMPLE_HANDLER_H
 #define LIBPROF_SAMPLE_HANDLER_H
@@ -39,6 +40,19 @@ static inline bool handler_sealed(void)
 
 /* Sends the signal with the walk's mark to a thread (rt_tgsigqueueinfo(2)); false: not sent. */
 bool handler_send(uint32_t tid);
+
+/*
+ * For a wait for signals that named ours: was it one of ours that came? It is handled then,
+ * as if nobody had waited, or dropped where the thread gave way to the program's.
+ * Hook context.
+ */
+bool handler_waited_for(const siginfo_t *info);
+
+/*
+ * The thread no longer believes our signal blocked, nor is it: it is sampled again, if it had
+ * given way to one of the program's (thread_self.gave_way). Hook context.
+ */
+void handler_take_back(void);
 
 /*
  * Around an exec by the calling thread. A signal of ours that is still pending would kill the new

@@ -121,8 +121,11 @@ bool thread_setup(void)
     if (first)
         self->heap_left = heap_first_gap();
     if (!ended) {
-        if (first && handler_unblock())
+        if (first) { /* what the creator gave way to may come at once */
+            bool before = self->masked;
             self->masked = true;
+            self->masked = handler_unblock() || before;
+        }
         cpu_thread_start(first && self->start);
     }
     return true;

@@ -179,9 +179,9 @@ struct thread_start threadcreate_born(struct thread_birth *record)
     if (birth.stack_size)
         note_stack(birth.stack_size);
     self->start = birth.start.routine;
+    self->masked = birth.masked;
     if (!recorder_enter()) /* sets the thread up, timer and all */
         return birth.start;
-    self->masked |= birth.masked;
     if (birth.creator && birth.epoch == recorder_epoch())
         self->creator = birth.creator;
     if (real.pthread_setspecific(key, (void *)1) != 0)
