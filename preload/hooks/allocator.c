@@ -10,6 +10,7 @@
 #include "runtime/real.h"
 #include "sample/heap.h"
 #include "sample/recorder.h"
+#include "sample/thread.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -18,6 +19,13 @@
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
+
+/* What a sampled block is taken, moved and given back with. */
+static bool belongs_together(const char *name)
+{
+    return strcmp(name, "free") == 0 || strcmp(name, "memalign") == 0 ||
+           strcmp(name, "malloc_usable_size") == 0;
+}
 
 /* The program's calls go to an allocator that precedes us: its functions are the
  * real ones then, not those of the C library behind us. */
@@ -30,18 +38,23 @@ static void rebind_family(const void *owner)
     struct rebind table[FUNCTIONS];
     size_t n = 0;
     object_first_definitions(INTERPOSED_ALLOC(NAME), first);
-    /* A function that the allocator lacks is the C library's for everybody, and
-     * a block of one must not reach the other's free: left alone. */
+    bool lacks = false;
+    /* A function that the allocator lacks is the C library's for everybody, and stays so. But
+     * no block may come of another function than was asked for then: it wouldn't be its free's. */
 #define FAMILY(type, name, parameters)                                                             \
-    if (first[n] == (void *)(uintptr_t)name)                                                       \
+    if (first[n] == (void *)(uintptr_t)name) {                                                     \
         first[n] = NULL;                                                                           \
-    *(void **)&real.name = first[n];                                                               \
+        lacks |= belongs_together(#name);                                                          \
+    } else {                                                                                       \
+        *(void **)&real.name = first[n];                                                           \
+    }                                                                                              \
     table[n] = (struct rebind){#name, (void *)(uintptr_t)name, first[n]};                          \
     n++;
     INTERPOSED_ALLOC(FAMILY)
 #undef FAMILY
 #undef NAME
 #undef ONE
+    heap_one_family = !lacks;
     rebind_objects(table, n, owner);
 }
 
@@ -69,12 +82,36 @@ static void note_own_malloc(const void *function)
         atomic_store(&ledger->own_malloc, 1);
 }
 
+/*
+ * Does the allocator before us pass requests on to the next one, which is us (dlsym's
+ * RTLD_NEXT)? They all come by here then, and need no rebinding; brought to us
+ * before as well, they would go round for ever.
+ */
+static bool asks_us(const void *allocate, const void *release)
+{
+    void *(*const get)(size_t) = *(void *(*const *)(size_t)) & allocate;
+    void (*const give)(void *) = *(void (*const *)(void *)) & release;
+    static const size_t sizes[] = {24, 300000}; /* some keep what is small to themselves */
+    const int64_t mark = INT64_MAX / 2;
+    int64_t left = thread_self.heap_left;
+    bool asked = false;
+
+    for (size_t n = 0; !asked && n < sizeof sizes / sizeof *sizes; n++) {
+        thread_self.heap_left = mark;
+        void *block = get(sizes[n]);
+        asked = thread_self.heap_left != mark;
+        give(block);
+    }
+    thread_self.heap_left = left;
+    return asked;
+}
+
 void rebind_allocator(void)
 {
     if (config.heap_rate == 0)
         return;
-    enum { MALLOC, NEW, SANITIZERS };
-    static const char names[] = "malloc\0_Znwm\0__asan_init\0__tsan_init\0__msan_init\0";
+    enum { MALLOC, FREE, NEW, SANITIZERS };
+    static const char names[] = "malloc\0free\0_Znwm\0__asan_init\0__tsan_init\0__msan_init\0";
     void *first[SANITIZERS + 3];
     const char *name = names;
     object_first_definitions(names, first);
@@ -87,7 +124,8 @@ void rebind_allocator(void)
             return;
         }
     }
-    if (first[MALLOC] && first[MALLOC] != (void *)(uintptr_t)malloc) {
+    if (first[MALLOC] && first[MALLOC] != (void *)(uintptr_t)malloc &&
+        !asks_us(first[MALLOC], first[FREE])) {
         note_own_malloc(first[MALLOC]);
         rebind_family(first[MALLOC]);
     }

@@ -50,7 +50,10 @@ static bool give_way(const siginfo_t *info, ucontext_t *context)
     if (!self->gave_way)
         cpu_pause(); /* its signals would wait there too */
     self->gave_way = true;
-    sigaddset(&context->uc_sigmask, handler_signal);
+    uint64_t blocked; /* when the handler returns; sigaddset is a call */
+    __builtin_memcpy(&blocked, &context->uc_sigmask, sizeof blocked);
+    blocked |= mine;
+    __builtin_memcpy(&context->uc_sigmask, &blocked, sizeof blocked);
     return true;
 }
 

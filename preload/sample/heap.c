@@ -46,6 +46,12 @@ int64_t heap_first_gap(void)
 }
 
 bool heap_own_malloc;
+bool heap_one_family = true;
+
+static bool places(void)
+{
+    return !exact && heap_one_family && real.memalign;
+}
 
 void heap_start(bool active)
 {
@@ -297,7 +303,7 @@ void *heap_end(void *block, size_t size)
 /* A block on a page boundary for a sampled request. */
 static void *place(size_t size)
 {
-    return exact || !real.memalign ? real.malloc(size) : real.memalign(PAGE, size);
+    return places() ? real.memalign(PAGE, size) : real.malloc(size);
 }
 
 void *heap_malloc(size_t size)
@@ -326,7 +332,7 @@ void *heap_calloc(size_t count, size_t size)
 static size_t page_alignment(size_t alignment)
 {
     bool power = alignment && (alignment & (alignment - 1)) == 0;
-    return exact || !power || alignment >= PAGE ? alignment : PAGE;
+    return !places() || !power || alignment >= PAGE ? alignment : PAGE;
 }
 
 void *heap_memalign(size_t alignment, size_t size)
@@ -344,8 +350,8 @@ void *heap_aligned_alloc(size_t alignment, size_t size)
         return real.aligned_alloc ? real.aligned_alloc(alignment, size) : boot_block(size);
     /* Some allocators want the size to be a multiple of the alignment: only
      * memalign takes the page with any size. */
-    void *block = exact || !real.memalign ? real.aligned_alloc(alignment, size)
-                                          : real.memalign(page_alignment(alignment), size);
+    void *block = places() ? real.memalign(page_alignment(alignment), size)
+                           : real.aligned_alloc(alignment, size);
     return finish(block, size, &origin);
 }
 
@@ -413,7 +419,7 @@ void *heap_realloc(void *block, size_t size)
      * another thread may be given its old address. */
     live_entry *entry = live_find(block);
     uint32_t site = entry && live_is_set(entry) ? unfollow(block, entry) : 0;
-    bool copy = sampled && !exact && size > 0 && size <= PLACE_MAX && real.malloc_usable_size;
+    bool copy = sampled && places() && size > 0 && size <= PLACE_MAX && real.malloc_usable_size;
     void *moved = copy ? place_copy(block, size) : real.realloc(block, size);
     bool kept = !moved && size > 0; /* failed: the block is where it was (realloc(3)) */
     if (site && kept)

@@ -79,6 +79,10 @@ static inline bool heap_count_down(size_t size)
  * the constructor only. */
 extern bool heap_own_malloc __attribute__((visibility("hidden")));
 
+/* The functions for a block's whole life are one allocator's, so that a sampled one may come
+ * of another of them (memalign) than was called. Written by the constructor only. */
+extern bool heap_one_family __attribute__((visibility("hidden")));
+
 /* A thread's last words: tells the ledger the bytes it hasn't told yet. */
 void heap_thread_end(void);
 

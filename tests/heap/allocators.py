@@ -67,4 +67,17 @@ def sampled_totals_are_near():
         assert abs(sums[1] / (total / 2) - 1) < 0.05, f'{name}: {sums[1]} in use of {total / 2}'
 
 
-tests(c_totals_are_equal, cxx_totals_are_equal, sampled_totals_are_near)
+def a_malloc_of_the_programs_own_is_called_as_ever():
+    for kind in ('next', 'partial', 'no_free'):
+        command = [target(f'own_malloc_{kind}')]
+        out = plain(command).stdout
+        for rate in (1, '4k', '512k'):
+            done = run(command, heap_rate=rate, timeout=60)
+            assert (done.status, done.err) == (0, ''), f'{kind}, {rate}: {done.status} {done.err}'
+            # some calls more: when it is asked what it does, and those of our own start
+            more = int(done.out) - int(out)
+            assert 0 <= more < 10, f'{kind}, {rate}: {done.out} calls instead of {out}'
+
+
+tests(c_totals_are_equal, cxx_totals_are_equal, sampled_totals_are_near,
+      a_malloc_of_the_programs_own_is_called_as_ever)
