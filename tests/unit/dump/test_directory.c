@@ -246,7 +246,7 @@ static void forked_child_has_no_dump_of_its_parents(void **state)
     fixture_drop();
 }
 
-static volatile _Thread_local int local = 7; /* clang makes a bit of what has two values */
+static _Thread_local volatile int local = 7; /* clang makes a bit of what has two values */
 static struct bare bare;
 
 static void change_local(void *seen)
