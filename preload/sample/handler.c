@@ -4,6 +4,7 @@
 #include "runtime/sys.h"
 #include "sample/cpu.h"
 #include "sample/eintr.h"
+#include "sample/recorder.h"
 #include "sample/thread.h"
 #include "sample/walk.h"
 
@@ -148,8 +149,10 @@ void handler_before_exec(void)
 {
     if (!handler_signal || handler_sealed())
         return;
-    uint32_t tid = (uint32_t)sys_gettid();
-    if (tid == thread_self.tid) { /* a vfork child, and a forked one, isn't walked */
+    /* A vfork child isn't walked, and these words are its parent's. A forked one is, as soon as
+     * somebody asks for a dump: also where nothing has made the thread known yet. */
+    if (!recorder_in_vfork_child()) {
+        uint32_t tid = (uint32_t)sys_gettid();
         atomic_store(&exec_tid, tid);
         while (atomic_load(&send_tid) == tid) /* a system call long */
             sys_call0(SYS_sched_yield);
@@ -164,6 +167,6 @@ void handler_after_failed_exec(void)
     if (!handler_signal || handler_sealed())
         return;
     handler_unblock();
-    uint32_t tid = thread_self.tid;
+    uint32_t tid = (uint32_t)sys_gettid();
     atomic_compare_exchange_strong(&exec_tid, &tid, 0);
 }
