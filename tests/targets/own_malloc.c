@@ -20,7 +20,7 @@ static unsigned long calls;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* not recursive */
 
 #define PASS_ON(type, name, parameters, arguments)                                                 \
-    static type (*next)parameters;                                                                 \
+    static type(*next) parameters;                                                                 \
     if (!next)                                                                                     \
         *(void **)&next = dlsym(RTLD_NEXT, #name);                                                 \
     pthread_mutex_lock(&lock);                                                                     \
@@ -80,8 +80,8 @@ int main(void)
         char *copy = strdup("from a library"); /* its call has a slot */
         free(copy);
         void *aligned = NULL;
-        probe_check(posix_memalign(&aligned, 256, size) == 0 && (uintptr_t)aligned % 256 == 0,
-                    "%p", aligned);
+        probe_check(posix_memalign(&aligned, 256, size) == 0 && (uintptr_t)aligned % 256 == 0, "%p",
+                    aligned);
         free(aligned);
         aligned = aligned_alloc(64, 64 * (n + 1));
         probe_check(aligned && malloc_usable_size(aligned) >= (size_t)64 * (n + 1), "%p", aligned);
