@@ -3,8 +3,7 @@
  * mutex the word is read, of a spin lock an attempt is made. Only when it isn't free does the
  * real, waiting call run, between two readings of the clock.
  *
- * A mutex whose word says that it is held is tried once more before that (it may be the
- * thread's own, a recursive one).
+ * A mutex that another thread seems to hold is tried once before that.
  * The attempt decides nothing but success: every other answer (EBUSY, and EDEADLK,
  * EINVAL, EAGAIN ... of the mutex's type) is given by the real call, so types and
  * protocols behave as without us. pthread_mutex_trylock(3p): trylock is equivalent
@@ -37,6 +36,13 @@ static inline bool is_word_set(const pthread_mutex_t *mutex)
     return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) != 0;
 }
 
+/* Is it the calling thread's already, a recursive one? False isn't certain. */
+static inline bool is_had_again(const pthread_mutex_t *mutex)
+{
+    return (mutex->__data.__kind & LOCK_TYPE) == PTHREAD_MUTEX_RECURSIVE &&
+           (uint32_t)mutex->__data.__owner == thread_self.tid;
+}
+
 /* Does another thread, alive, hold a mutex that may not be tried? A robust one's
  * word is the kernel's as well: the owner's tid, and flags (futex(2)). */
 static bool is_held(const pthread_mutex_t *mutex)
@@ -56,6 +62,11 @@ static inline bool may_be_tried(const pthread_mutex_t *mutex)
 static bool is_word_set(const pthread_mutex_t *mutex)
 {
     return true;
+}
+
+static bool is_had_again(const pthread_mutex_t *mutex)
+{
+    return false;
 }
 
 static bool is_held(const pthread_mutex_t *mutex)
@@ -122,9 +133,10 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
 }
 
 /*
- * A mutex that nobody holds is not tried but locked: where glibc knows that there is one thread
- * only it does that without locked instructions, and else still by a shorter way than trylock's.
- * A wait for who takes it between our look and the real call, a nanosecond or two, isn't seen.
+ * A mutex that nobody else holds is not tried but locked: where glibc knows that there is one
+ * thread only it does that without locked instructions, and else still by a shorter way than
+ * trylock's. A wait for who takes it between our look and the real call, a nanosecond or two, isn't
+ * seen.
  *
  * What disturbs a storm most is the attempt: it fails, a moment later the real call is
  * lucky, and so the lock goes to and fro where one thread would have slept. So there calls that
@@ -134,7 +146,8 @@ EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     int skip = thread_self.storm.skip;
     if (LIKELY(skip == STORM_CALM))
-        return is_word_set(mutex) ? lock_carefully(mutex) : real.pthread_mutex_lock(mutex);
+        return is_word_set(mutex) && !is_had_again(mutex) ? lock_carefully(mutex)
+                                                          : real.pthread_mutex_lock(mutex);
     if (skip == STORM_ASK)
         return contention_is_off() ? real.pthread_mutex_lock(mutex) : lock_carefully(mutex);
     thread_self.storm.skip = skip - 1;
