@@ -1,11 +1,14 @@
 """scripts/bench accuracy: how true sampled profiles are, at the default rates.
 
 Heap: bytes allocated by each program, sampled, against the exact count of the same run repeated;
-beside it the error that sampling has by its nature. CPU: the profile's total against getrusage.
+beside it the error that sampling has by its nature. CPU: the profile's total against getrusage,
+and its functions' shares against perf's of the same run (the test perf_compare, its long form).
 """
 import math
 import os
+import re
 import statistics
+import subprocess
 import sys
 import tempfile
 
@@ -57,6 +60,19 @@ def cpu_row(workload, directory):
             f'{min(ratios):.3f}-{max(ratios):.3f}']
 
 
+def share_rows():
+    test = os.path.join(os.path.dirname(__file__), '../cpu/perf_compare.py')
+    out = subprocess.run([sys.executable, test, '', modes.LIBPROF], text=True, capture_output=True,
+                         env={**os.environ, 'LIBPROF_CPU_HZ': '100', 'LIBPROF_TEST_LONG': '1'}).stdout
+    rows = []
+    for program, perfs, ours, reached, hottest in re.findall(
+            r'^(\w+): (\d+) samples .*, (\d+) of ours, ([\d.]+) % of.*\n((?:  .*\n)*)', out, re.M):
+        differences = [abs(float(d)) for d in re.findall(r'([-+][\d.]+)$', hottest, re.M)]
+        rows.append([program, perfs, ours, f'{statistics.median(differences):.2f}',
+                     f'{max(differences):.2f}', f'{reached} %'])
+    return rows
+
+
 def main():
     options = sys.argv[1:]
     path = options[options.index('--write') + 1] if '--write' in options else None
@@ -69,6 +85,10 @@ def main():
         text.append('**CPU time of the profile at 100 Hz over that of getrusage**\n\n'
                     + bench.markdown_table(['program', 'a run', 'median ratio', 'range'],
                                            [cpu_row(each, directory) for each in programs]))
+    text.append("**Shares of the ten functions that perf finds hottest (997 Hz, CPU clock), ours at 100 Hz of "
+                'the same run, in points**\n\n' + bench.markdown_table(
+                    ['program', "perf's samples", 'ours', 'median difference', 'largest',
+                     'stacks that reach the start'], share_rows()))
     text = '\n\n'.join(text)
     print(text)
     if path:

@@ -8,7 +8,7 @@ sides' addresses are those of one process, and .eh_frame_hdr says where function
 kernel's time counts, on both sides, for the function that was in the kernel.
 
 Arguments: prof, libprof.so. Within 2 points in the long form (LIBPROF_TEST_LONG), whose samples
-are enough for that, else within 5. Skips (77) without perf."""
+are enough for that, else within 5. LIBPROF_CPU_HZ: of ours (250). Skips (77) without perf."""
 import bisect
 import glob
 import os
@@ -27,6 +27,7 @@ import pprof  # noqa: E402
 library = os.path.abspath(sys.argv[2])
 LONG = 6 if os.environ.get("LIBPROF_TEST_LONG") else 1
 allowed = 2.0 if LONG > 1 else 5.0
+rate = os.environ.get("LIBPROF_CPU_HZ", "250")
 
 PYTHON = f"""
 import json, re
@@ -176,7 +177,7 @@ def compare(name, command, source):
         data = directory + "/perf.data"
         done = subprocess.run(
             ["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F", "997", "-o", data, "env",
-             "LD_PRELOAD=" + library, "LIBPROF_DIR=" + directory, "LIBPROF_CPU_HZ=250",
+             "LD_PRELOAD=" + library, "LIBPROF_DIR=" + directory, "LIBPROF_CPU_HZ=" + rate,
              "LIBPROF_PROFILES=cpu", f"LIBPROF_ONLY={name}*"] + command,
             input=source, text=True, capture_output=True)
         dumps = glob.glob(directory + "/*.cpu.pb.gz")
