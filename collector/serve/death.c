@@ -1,6 +1,7 @@
 #include "serve/death.h"
 
 #include "serve/archive.h"
+#include "serve/proc_stat.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,36 +28,6 @@ _Static_assert(sizeof(struct pidfd_info_0) == 64, "PIDFD_INFO_SIZE_VER0");
 #define SO_PEERPIDFD_0 77 /* asm-generic/socket.h */
 #define PIDFD_INFO_EXIT_0 (UINT64_C(1) << 3)
 
-/* Fields of /proc/PID/stat after the command's name (which may hold anything, so
- * it is searched from the end): proc(5). False: not there. */
-static bool read_stat(pid_t pid, char *state, unsigned long long *start_ticks, int *exit_code)
-{
-    char path[32], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[length] = '\0';
-    char *at = strrchr(text, ')');
-    if (!at || at[1] != ' ')
-        return false;
-    *state = at[2];
-    /* The state is field 3, the start field 22, the exit code field 52. */
-    int field = 3;
-    for (at += 2; *at && field < 52; at++) {
-        if (*at != ' ')
-            continue;
-        field++;
-        if (field == 22)
-            *start_ticks = strtoull(at + 1, NULL, 10);
-        if (field == 52)
-            *exit_code = atoi(at + 1);
-    }
-    return field == 52;
-}
-
 int death_open(int connection, pid_t pid, uint64_t boot_ns)
 {
     /* Linux 6.5; from 6.16 on also for one that was reaped meanwhile. */
@@ -64,16 +35,14 @@ int death_open(int connection, pid_t pid, uint64_t boot_ns)
     socklen_t size = sizeof pidfd;
     if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD_0, &pidfd, &size) == 0)
         return pidfd;
-    char state;
-    int code;
-    unsigned long long ticks;
+    struct proc_stat stat;
     pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0)
         return -1;
     /* A process can't have started after its own hello: ticks are of CLOCK_BOOTTIME. */
     long hz = sysconf(_SC_CLK_TCK);
-    if (read_stat(pid, &state, &ticks, &code) &&
-        (double)ticks / (double)hz > (double)boot_ns * 1e-9 + 2.0 / (double)hz) {
+    if (proc_stat_read(pid, &stat) &&
+        (double)stat.start_ticks / (double)hz > (double)boot_ns * 1e-9 + 2.0 / (double)hz) {
         close(pidfd);
         return -1;
     }
@@ -83,15 +52,17 @@ int death_open(int connection, pid_t pid, uint64_t boot_ns)
 static bool read_exit(struct process *process, int *status)
 {
     struct pidfd_info_0 info = {.mask = PIDFD_INFO_EXIT_0};
-    unsigned long long ticks;
-    char state;
+    struct proc_stat stat;
     if (process->pidfd < 0)
         return false;
     if (ioctl(process->pidfd, PIDFD_GET_INFO_0, &info) == 0 && info.mask & PIDFD_INFO_EXIT_0) {
         *status = info.exit_code;
         return true;
     }
-    return read_stat(process->pid, &state, &ticks, status) && (state == 'Z' || state == 'X');
+    if (!proc_stat_read(process->pid, &stat) || (stat.state != 'Z' && stat.state != 'X'))
+        return false;
+    *status = stat.exit_code;
+    return true;
 }
 
 static void set_state(struct collector *collector, struct process *process,
