@@ -111,13 +111,19 @@ static void print_heap(const struct profile *p, const struct text_options *o, FI
 
 /* ---- counts ---- */
 
+static int compare_keys(const void *a, const void *b)
+{
+    const struct record *x = *(struct record *const *)a, *y = *(struct record *const *)b;
+    int order = strcmp(x->key, y->key);
+    return order ? order : (x > y) - (x < y);
+}
+
 static int compare_counts(const void *a, const void *b)
 {
     const struct record *x = *(struct record *const *)a, *y = *(struct record *const *)b;
     if (x->inuse_count != y->inuse_count)
         return x->inuse_count > y->inuse_count ? -1 : 1;
-    int order = strcmp(x->key, y->key);
-    return order ? order : (x > y) - (x < y);
+    return compare_keys(a, b);
 }
 
 static int compare_labels(const void *a, const void *b)
@@ -180,13 +186,6 @@ static char *address_text(const struct profile_sample *s)
     text_print_addresses(s, out);
     fclose(out);
     return text;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct record *x = *(struct record *const *)a, *y = *(struct record *const *)b;
-    int order = strcmp(x->key, y->key);
-    return order ? order : (x > y) - (x < y);
 }
 
 /* A thread's sample has labels of its own, but a pool of a thousand that all wait in one place
