@@ -60,11 +60,16 @@ static void arm_timer(uint32_t timer, uint64_t first_ns, int flags)
     sys_call4(SYS_timer_settime, timer - 1, flags, &spec, NULL);
 }
 
+/* A forked child's first thread has its parent's noted, until it starts one itself. */
+static bool has_timer(const struct thread_state *self)
+{
+    return self->timer && self->timer_tid == self->tid;
+}
+
 void cpu_thread_start(bool newborn)
 {
     struct thread_state *self = &thread_self;
-    if (period_ns == 0 || self->ended || handler_sealed() ||
-        (self->timer && self->timer_tid == self->tid))
+    if (period_ns == 0 || self->ended || handler_sealed() || has_timer(self))
         return;
     self->fired = 0;
     self->first_ns = 0;
@@ -93,22 +98,17 @@ void cpu_thread_retry(void)
         cpu_thread_start(false);
 }
 
-static bool has_timer(const struct thread_state *self)
-{
-    return period_ns && self->timer && self->timer_tid == self->tid && !handler_sealed();
-}
-
 void cpu_pause(void)
 {
     struct itimerspec none = {0};
-    if (has_timer(&thread_self))
+    if (has_timer(&thread_self) && !handler_sealed())
         sys_call4(SYS_timer_settime, thread_self.timer - 1, 0, &none, NULL);
 }
 
 void cpu_resume(void)
 {
     thread_self.first_ns = 0; /* its periods can't be told from its clock any more */
-    if (has_timer(&thread_self))
+    if (has_timer(&thread_self) && !handler_sealed())
         arm_timer(thread_self.timer, period_ns, 0);
 }
 
@@ -191,7 +191,7 @@ static uint64_t unsignalled(const struct thread_state *self)
 void cpu_thread_end(uintptr_t start)
 {
     struct thread_state *self = &thread_self;
-    if (!self->timer || self->timer_tid != self->tid || handler_sealed())
+    if (!has_timer(self) || handler_sealed())
         return;
     sys_call1(SYS_timer_delete, self->timer - 1);
     atomic_fetch_sub(&timers, 1);
