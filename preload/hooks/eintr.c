@@ -39,32 +39,22 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
                  const sigset_t *mask)
 {
     struct timespec left;
-    sigset_t copy;
-    bool before;
     if (!REPEAT_READY(ppoll))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_enter(mask, &copy, &before);
-    int result =
-        REPEAT(real.ppoll(fds, count, timeout, mask), timeout = repeat_left(timeout, end, &left));
-    sigmask_leave(before);
-    return result;
+    return UNDER_MASK(mask, REPEAT(real.ppoll(fds, count, timeout, mask),
+                                   timeout = repeat_left(timeout, end, &left)));
 }
 
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                        const sigset_t *mask, size_t size)
 {
     struct timespec left;
-    sigset_t copy;
-    bool before;
     if (!REPEAT_READY(__ppoll_chk))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_enter(mask, &copy, &before);
-    int result = REPEAT(real.__ppoll_chk(fds, count, timeout, mask, size),
-                        timeout = repeat_left(timeout, end, &left));
-    sigmask_leave(before);
-    return result;
+    return UNDER_MASK(mask, REPEAT(real.__ppoll_chk(fds, count, timeout, mask, size),
+                                   timeout = repeat_left(timeout, end, &left)));
 }
 
 /* Linux writes what is left into *timeout and leaves the sets alone on EINTR. */
@@ -79,16 +69,11 @@ EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *special,
                    const struct timespec *timeout, const sigset_t *mask)
 {
     struct timespec left;
-    sigset_t copy;
-    bool before;
     if (!REPEAT_READY(pselect))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_enter(mask, &copy, &before);
-    int result = REPEAT(real.pselect(count, in, out, special, timeout, mask),
-                        timeout = repeat_left(timeout, end, &left));
-    sigmask_leave(before);
-    return result;
+    return UNDER_MASK(mask, REPEAT(real.pselect(count, in, out, special, timeout, mask),
+                                   timeout = repeat_left(timeout, end, &left)));
 }
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout)
@@ -103,32 +88,22 @@ EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int time
 EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout,
                        const sigset_t *mask)
 {
-    sigset_t copy;
-    bool before;
     if (!REPEAT_READY(epoll_pwait))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
-    mask = sigmask_enter(mask, &copy, &before);
-    int result = REPEAT(real.epoll_pwait(epoll, events, count, timeout, mask),
-                        timeout = repeat_left_ms(timeout, end));
-    sigmask_leave(before);
-    return result;
+    return UNDER_MASK(mask, REPEAT(real.epoll_pwait(epoll, events, count, timeout, mask),
+                                   timeout = repeat_left_ms(timeout, end)));
 }
 
 EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
                         const struct timespec *timeout, const sigset_t *mask)
 {
     struct timespec left;
-    sigset_t copy;
-    bool before;
     if (!REPEAT_READY(epoll_pwait2)) /* glibc before 2.35 */
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
-    mask = sigmask_enter(mask, &copy, &before);
-    int result = REPEAT(real.epoll_pwait2(epoll, events, count, timeout, mask),
-                        timeout = repeat_left(timeout, end, &left));
-    sigmask_leave(before);
-    return result;
+    return UNDER_MASK(mask, REPEAT(real.epoll_pwait2(epoll, events, count, timeout, mask),
+                                   timeout = repeat_left(timeout, end, &left)));
 }
 
 EXPORT int nanosleep(const struct timespec *time, struct timespec *remaining)
@@ -190,14 +165,9 @@ EXPORT int pause(void)
 
 EXPORT int sigsuspend(const sigset_t *mask)
 {
-    sigset_t copy;
-    bool before;
     if (!REPEAT_READY(sigsuspend))
         return (int)repeat_raw(-ENOSYS);
-    mask = sigmask_enter(mask, &copy, &before);
-    int result = REPEAT(real.sigsuspend(mask), (void)0);
-    sigmask_leave(before);
-    return result;
+    return UNDER_MASK(mask, REPEAT(real.sigsuspend(mask), (void)0));
 }
 
 /*

@@ -11,9 +11,20 @@
 const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy);
 
 /*
- * Around a call for whose time the program sets this mask (NULL: none): gives what to hand
- * on, as sigmask_strip, and notes what the program believes meanwhile. *before is sigmask_leave's.
+ * A call for whose time the program sets the mask in the variable `mask` (NULL: none): what the
+ * program believes meanwhile is noted, and the call is given the mask as sigmask_strip gives it.
  */
+#define UNDER_MASK(mask, call)                                                                     \
+    __extension__({                                                                                \
+        sigset_t copy_;                                                                            \
+        bool before_;                                                                              \
+        (mask) = sigmask_enter((mask), &copy_, &before_);                                          \
+        __typeof__(call) under_ = (call);                                                          \
+        sigmask_leave(before_);                                                                    \
+        under_;                                                                                    \
+    })
+
+/* UNDER_MASK's. *before is what sigmask_leave wants. */
 const sigset_t *sigmask_enter(const sigset_t *set, sigset_t *copy, bool *before);
 void sigmask_leave(bool before);
 
