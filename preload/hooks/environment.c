@@ -2,9 +2,15 @@
 
 #include "runtime/config.h"
 #include "runtime/follow.h"
+#include "runtime/sys.h"
+
+#include <unistd.h>
 
 const char *environment_preload(char *const *envp)
 {
+    /* What isn't one is the kernel's to refuse (EFAULT, execve(2)). */
+    if (envp != environ && !handler_sealed() && !sys_is_readable((uintptr_t)envp))
+        return NULL;
     for (; envp && *envp; envp++)
         if (follow_strip_preload(*envp, NULL))
             return *envp;

@@ -97,6 +97,14 @@ static inline long sys_unmap(void *p, size_t size)
     return sys_call2(SYS_munmap, p, size);
 }
 
+/* Is the word at this address readable now? */
+static inline int sys_is_readable(uintptr_t address)
+{
+    /* rt_sigprocmask copies the new set in before it looks at `how`: EFAULT for
+     * memory that can't be read, EINVAL for our impossible `how` otherwise. */
+    return sys_call4(SYS_rt_sigprocmask, -1, address, 0, 8) == -22 /* EINVAL */;
+}
+
 static inline int sys_getpid(void)
 {
     return (int)sys_call0(SYS_getpid);

@@ -21,11 +21,7 @@ static bool system_calls_allowed(void)
 
 bool memory_is_readable(uintptr_t address)
 {
-    if (!system_calls_allowed())
-        return false;
-    /* rt_sigprocmask copies the new set in before it looks at `how`: EFAULT for
-     * memory that can't be read, EINVAL for our impossible `how` otherwise. */
-    return sys_call4(SYS_rt_sigprocmask, -1, address, 0, 8) == -EINVAL;
+    return system_calls_allowed() && sys_is_readable(address);
 }
 
 enum memory_copy memory_copy(void *to, uintptr_t from, size_t size)

@@ -144,6 +144,10 @@ def test_what_fails_fails_alike():
             same(way, file, search='a' * 5000 + ':' + folder)
 
 
+def test_an_environment_that_is_none():
+    assert 'errno 14' in same('wrong_environment', './glibc/prog')
+
+
 if not shutil.which('musl-gcc'):
     skip('no musl-gcc (musl-tools)')
 build('musl/prog', 'musl-gcc')

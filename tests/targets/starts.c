@@ -43,6 +43,7 @@ static int spawn(pid_t *child, spawner *way, const char *file, const char *direc
 static void execute(const char *way, const char *file)
 {
     char *argv[] = {(char *)file, "argument", NULL};
+    char **volatile wrong = (char **)8;
 
     if (!strcmp(way, "execv"))
         execv(file, argv);
@@ -54,6 +55,8 @@ static void execute(const char *way, const char *file)
         execlp(file, file, "argument", (char *)NULL);
     else if (!strcmp(way, "execvpe"))
         execvpe(file, argv, environ);
+    else if (!strcmp(way, "wrong_environment"))
+        execve(file, argv, wrong);
     else if (!strcmp(way, "fexecve"))
         fexecve(open(file, O_PATH), argv, environ);
     else if (!strcmp(way, "execveat"))
