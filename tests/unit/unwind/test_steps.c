@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
@@ -167,6 +168,20 @@ struct tally {
     bool left;
 };
 
+/* The vDSO reads the clock until its page has held still meanwhile, which at a look for each
+ * instruction it might never do: fifty looks at each of its instructions are enough. */
+static bool is_seen_enough(uintptr_t pc)
+{
+    static uint8_t looks[1 << 14]; /* the vDSO has two pages */
+    uintptr_t offset = pc - getauxval(AT_SYSINFO_EHDR);
+    if (offset >= sizeof looks)
+        return false;
+    if (looks[offset] == 50)
+        return true;
+    looks[offset]++;
+    return false;
+}
+
 /* One stop: does the stack lead to traced() and outermost()? */
 static void examine(pid_t child, struct tally *tally)
 {
@@ -174,14 +189,9 @@ static void examine(pid_t child, struct tally *tally)
     ucontext_t context;
     uint64_t ours[64], theirs[64];
     enum unwind_end end;
-    static uint8_t looked_at[1 << 16]; /* by address: how often */
     ptrace(PTRACE_GETREGS, child, NULL, &regs);
-    uint8_t *times = &looked_at[regs.rip % sizeof looked_at];
-    /* The vDSO reads the clock until its page has held still meanwhile, which at a look for each
-     * instruction it might never do. */
-    if (*times == 50 || !copy_stack(child, regs.rsp))
+    if (is_seen_enough(regs.rip) || !copy_stack(child, regs.rsp))
         return;
-    ++*times;
     to_context(&regs, &context);
     struct unwind_stack limits = {.low = (uintptr_t)stack, .high = (uintptr_t)stack + STACK_SIZE};
     unsigned count = unwind_context(&context, &limits, ours, 64, &end);
