@@ -25,12 +25,15 @@
 #include <stdint.h>
 
 /*
- * One word for each hash of an address: 4 KiB, dense, because every unlock in the program
- * reads from it. It reads with the lock held, so the hash is the quickest there is: a
- * multiplication costs a fight for a lock with nothing in it 6 % (README.md). Locks that are a
- * multiple of 32 KiB apart share a word: unlocking the one is slower, and no more, while somebody
+ * How many waiters there are, on a line of its own: what every unlock in the program reads, with
+ * the lock held. Only when it isn't 0, one word for each hash of an address is read. Locks that are
+ * a multiple of 32 KiB apart share one: unlocking the one is slower, and no more, while somebody
  * waits for the other.
  */
+struct waiters_count {
+    _Alignas(64) _Atomic(uint32_t) all;
+};
+extern struct waiters_count waiters_count __attribute__((visibility("hidden")));
 #define WAITERS_FILTER 1024
 extern _Atomic(uint32_t) waiters_filter[WAITERS_FILTER] __attribute__((visibility("hidden")));
 
@@ -43,12 +46,13 @@ static inline unsigned waiters_hash(const void *lock)
  * coming, whose wait then starts with the next critical section. */
 static inline bool waiters_any(const void *lock)
 {
-    return atomic_load_explicit(&waiters_filter[waiters_hash(lock)], memory_order_relaxed) != 0;
+    return atomic_load_explicit(&waiters_count.all, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&waiters_filter[waiters_hash(lock)], memory_order_relaxed) != 0;
 }
 
 struct waiters_slot;
 
-/* Enters a waiter that counts as `weight`, 1 to 64. now_ns: CLOCK_MONOTONIC. NULL: no
+/* Enters a waiter that counts as `weight`, 1 to 512. now_ns: CLOCK_MONOTONIC. NULL: no
  * room, nobody will be charged. */
 struct waiters_slot *waiters_enter(const void *lock, unsigned weight, uint64_t now_ns);
 
