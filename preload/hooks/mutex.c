@@ -96,23 +96,26 @@ static __attribute__((noinline)) int lock_wait(pthread_mutex_t *mutex)
     return MUTEX_WAIT(pthread_mutex_lock, mutex);
 }
 
-/* In a storm, a call that isn't drawn. */
-static __attribute__((noinline)) int lock_watched(pthread_mutex_t *mutex)
+static __attribute__((noinline)) int watched_long(uint64_t ticks, int result)
 {
-    uint64_t ticks = storm_ticks();
-    int result = real.pthread_mutex_lock(mutex);
-    if (LIKELY(!contention_is_long(ticks)))
-        return result;
     contention_watched_long(ticks, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_lock,
                             lock_waited(result));
     return result;
 }
 
-/* One that is drawn, and waits. held: it was to be seen beforehand. */
-static __attribute__((noinline)) int lock_drawn(pthread_mutex_t *mutex, bool held)
+/* In a storm, a call that isn't drawn. */
+static __attribute__((noinline)) int lock_watched(pthread_mutex_t *mutex)
+{
+    uint64_t ticks = storm_ticks();
+    int result = real.pthread_mutex_lock(mutex);
+    return LIKELY(!contention_is_long(ticks)) ? result : watched_long(ticks, result);
+}
+
+/* One that is drawn, stands for `weight`, and waits. held: it was to be seen beforehand. */
+static __attribute__((noinline)) int lock_drawn(pthread_mutex_t *mutex, unsigned weight, bool held)
 {
     struct contention_wait wait;
-    contention_call_begin(&wait, lock_to_blame(mutex), held);
+    contention_call_begin(&wait, lock_to_blame(mutex), weight, held);
     int result = real.pthread_mutex_lock(mutex);
     contention_wait_end(&wait, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_lock,
                         lock_waited(result));
@@ -125,11 +128,12 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
     if (!contention_on() || needs_no_wait(mutex))
         return real.pthread_mutex_lock(mutex);
     bool held = is_word_set(mutex);
-    bool drawn =
-        thread_self.storm.skip == STORM_ASK && storm_draw_call(&thread_self.storm, storm_ticks());
+    unsigned weight = thread_self.storm.skip == STORM_ASK
+                          ? storm_draw_call(&thread_self.storm, storm_ticks())
+                          : 0;
     if (try(mutex))
         return 0;
-    return drawn ? lock_drawn(mutex, held) : lock_wait(mutex);
+    return weight ? lock_drawn(mutex, weight, held) : lock_wait(mutex);
 }
 
 /*

@@ -76,11 +76,14 @@ static __attribute__((noinline)) void record(enum ledger_kind profile, enum ledg
     thread_add(&counter->value, what.ns);
 }
 
-/* Is this waiter one of those that say so? */
-static bool draw_waiter(void)
+/* As how many of those that say so, one in config.mutex_fraction, does a wait count that stands for
+ * `weight`? weight/fraction on average; 0: it says nothing. */
+static unsigned draw_waiter(unsigned weight)
 {
     uint64_t fraction = config.mutex_fraction;
-    return fraction == 1 || (fraction && thread_uniform() * (double)fraction <= 1);
+    if (fraction <= 1)
+        return fraction ? weight : 0;
+    return (unsigned)(weight / (double)fraction + 1 - thread_uniform());
 }
 
 /*
@@ -108,18 +111,18 @@ static void look(struct contention_wait *wait, const void *lock)
 {
     if (!recorder_enter())
         return;
-    bool drawn = lock && draw_waiter();
-    if (drawn || config.block_rate_ns) {
+    unsigned weight = lock ? draw_waiter(wait->weight) : 0;
+    if (weight || config.block_rate_ns) {
         wait->epoch = recorder_epoch();
         wait->threshold_ns = rate_threshold(thread_uniform(), config.block_rate_ns);
         wait->start_ns = now();
         storm_note(&thread_self.storm, wait->ticks, wait->start_ns);
         if (thread_self.waits_in)
             leave(wait->start_ns);
-        if (drawn) {
+        if (weight) {
             thread_self.waits_for = (uintptr_t)wait;
-            thread_self.waits_weight = (uint8_t)wait->weight;
-            thread_self.waits_in = waiters_enter(lock, wait->weight, wait->start_ns);
+            thread_self.waits_weight = (uint16_t)weight;
+            thread_self.waits_in = waiters_enter(lock, weight, wait->start_ns);
             wait->entered = thread_self.waits_in != NULL;
             if (!wait->entered)
                 ledger_count(LEDGER_STAT_CONTENTION_SKIPPED, 1);
@@ -139,13 +142,14 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock)
         look(wait, lock);
 }
 
-void contention_call_begin(struct contention_wait *wait, const void *lock, bool held)
+void contention_call_begin(struct contention_wait *wait, const void *lock, unsigned weight,
+                           bool held)
 {
     wait->start_ns = 0;
     wait->entered = false;
     wait->unwatched = !held;
     wait->ticks = storm_ticks();
-    wait->weight = STORM_WEIGHT;
+    wait->weight = weight;
     look(wait, lock);
 }
 

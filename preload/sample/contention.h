@@ -9,7 +9,8 @@
  *
  * mutex: the time others waited, charged to the stack that unlocks. One waiter in
  * LIBPROF_MUTEX_FRACTION says that it waits (waiters.h), and its time counts
- * that many times. Drawing the waiter, not the unlock, keeps the unlock's one test
+ * that many times; in a storm one that stands for so many anyway says so as often as it stands for
+ * LIBPROF_MUTEX_FRACTION. Drawing the waiter, not the unlock, keeps the unlock's one test
  * false for most of a storm, and is as unbiased.
  *
  * In both the leaf of the stack is the function that waited or unlocked, as in
@@ -74,11 +75,12 @@ void contention_thread_end(void);
 void contention_wait_begin(struct contention_wait *wait, const void *lock);
 
 /*
- * The same for a call of a lock that was drawn in a storm, and then waits (storm_draw_call).
- * held: the lock was seen held before the attempt; calls of which that is true are watched
- * when they aren't drawn (contention_is_long), the others are not.
+ * The same for a call of a lock that was drawn in a storm, and then waits. weight: as
+ * storm_draw_call gave it. held: the lock was seen held before the attempt; calls of which that is
+ * true are watched when they aren't drawn (contention_is_long), the others are not.
  */
-void contention_call_begin(struct contention_wait *wait, const void *lock, bool held);
+void contention_call_begin(struct contention_wait *wait, const void *lock, unsigned weight,
+                           bool held);
 
 /* Has a call, since `ticks`, taken so long that a wait among those that aren't drawn, and are
  * only watched, stands for itself? The thread may have the lock: so this is the counter and no

@@ -16,11 +16,27 @@ static unsigned draw(struct storm *storm)
 }
 
 /* The next block of calls, of which any may be the one. */
-static void start_block(struct storm *storm)
+static void start_block(struct storm *storm, unsigned calls)
 {
-    unsigned drawn = draw(storm);
+    unsigned drawn = (unsigned)(thread_uniform() * calls) & (calls - 1);
     storm->skip = (int32_t)(storm->rest + drawn);
-    storm->rest = (uint8_t)(STORM_WEIGHT - 1 - drawn);
+    storm->block = (uint16_t)calls;
+    storm->rest = (uint16_t)(calls - 1 - drawn);
+}
+
+/* How many calls the next block has, by how long the last took. It says nothing of the calls to
+ * come, so each has the chance that its weight stands for. */
+static unsigned next_size(struct storm *storm, uint64_t ticks)
+{
+    uint32_t aim = (UINT32_C(1) << STORM_WINDOW_SHIFT) / STORM_DRAWS;
+    uint32_t took = (uint32_t)ticks - storm->drawn_at;
+    storm->drawn_at = (uint32_t)ticks;
+    unsigned calls = storm->block;
+    if (took < aim / 2 && calls < STORM_MAX_WEIGHT)
+        return calls * 2;
+    if (took > aim * 2 && calls > STORM_WEIGHT)
+        return calls / 2;
+    return calls;
 }
 
 static uint32_t window_of(uint64_t ticks)
@@ -38,30 +54,30 @@ unsigned storm_weigh(struct storm *storm, uint64_t ticks)
         storm->count++;
         return 1;
     }
-    if (storm->blocks == 0) {
-        storm->blocks = STORM_BLOCKS;
-        start_block(storm);
+    if (storm->skip == STORM_CALM) {
+        storm->on = true;
+        storm->drawn_at = (uint32_t)ticks;
+        start_block(storm, storm->block ? storm->block : STORM_WEIGHT);
     }
     return draw(storm) == 0 ? STORM_WEIGHT : 0;
 }
 
-bool storm_draw_call(struct storm *storm, uint64_t ticks)
+unsigned storm_draw_call(struct storm *storm, uint64_t ticks)
 {
-    if (storm->blocks == 0) {
+    if (!storm->on) {
         storm->skip = STORM_CALM;
-        return false;
+        return 0;
     }
-    /* How many blocks there are is settled before their calls are: no call's chance
-     * depends on what comes of it. */
-    if (storm->window != window_of(ticks))
-        storm->blocks = 1;
-    if (--storm->blocks) {
-        start_block(storm);
+    unsigned weight = storm->block;
+    /* The rest of a block had its chance, so the storm goes on to its end. */
+    storm->on = window_of(ticks) - storm->window < STORM_WINDOWS;
+    if (storm->on) {
+        start_block(storm, next_size(storm, ticks));
     } else {
         storm->skip = storm->rest;
         storm->rest = 0;
     }
-    return true;
+    return weight;
 }
 
 uint64_t storm_ns(const struct storm *storm, uint64_t ticks, uint64_t now_ticks, uint64_t now_ns)

@@ -2,12 +2,14 @@
  * Storms: a thread that waits again and again, each time for a moment. What a look at
  * a wait costs (two clocks, the table of waiters) is then more than the wait itself, and
  * worse, it is paid between two threads that hand a lock to each other. So in a storm
- * one in STORM_WEIGHT is looked at and stands for that many: the weight is known
+ * one in so many is looked at and stands for that many: the weight is known
  * before the wait, so sums stay unbiased. The others are watched by the processor's counter
- * alone, lest a long one among them be lost, or counted STORM_WEIGHT times.
+ * alone, lest a long one among them be lost, or counted that often.
  *
- * What is drawn is a wait, or, for mutexes, a call that may have to wait: one that isn't
- * drawn then needs no attempt before the real call (hooks/mutex.c says why that counts).
+ * What is drawn is a wait, one in STORM_WEIGHT, or, for mutexes, a call that may have to wait: one
+ * that isn't drawn then needs no attempt before the real call (hooks/mutex.c says why that counts).
+ * Calls come in blocks, and of each block one is drawn. How large the next block is, the time since
+ * the last draw says, so that looking takes the same small share of any storm's time.
  *
  * One storm for each thread, in its state; all zero is a new one. Context: hooks.
  */
@@ -23,7 +25,7 @@
  * never shown.
  *
  * A window in which waits are counted is 1 to 4 ms at 1 to 4 GHz on x86-64, and 0.3 to
- * 10 ms with aarch64's 1 GHz to 25 MHz; a wait is long from 4 of them on.
+ * 10 ms with aarch64's 1 GHz to 25 MHz; a wait is long from a 16th of one on.
  */
 #if defined(__x86_64__)
 #define STORM_WINDOW_SHIFT 22
@@ -42,32 +44,38 @@ static inline uint64_t storm_ticks(void)
 #else
 #error "no counter known for this processor"
 #endif
-#define STORM_LONG (UINT64_C(4) << STORM_WINDOW_SHIFT)
+#define STORM_LONG (UINT64_C(1) << (STORM_WINDOW_SHIFT - 4))
+/* So many draws of calls in a window are aimed at. */
+#define STORM_DRAWS 64
 
 /* A thread that waits more than this often in a window is in a storm. */
 #define STORM_WAITS 16
 #define STORM_WEIGHT 64
-/* From then on so many blocks of STORM_WEIGHT calls are drawn from, one call of each; fewer
- * when the window is over. */
-#define STORM_BLOCKS 250
+/* From then on calls are drawn, for so many windows. A block has STORM_WEIGHT calls at first, and
+ * then up to STORM_MAX_WEIGHT, a power of two as well. */
+#define STORM_WINDOWS 16
+#define STORM_MAX_WEIGHT 512
 
 enum { STORM_CALM = -1, STORM_ASK = 0 };
 
 struct storm {
-    uint64_t ticks, ns;     /* one moment by the counter and by CLOCK_MONOTONIC */
-    uint32_t window, count; /* the present one, modulo 2^32, and its waits looked at */
-    uint32_t draws;         /* random bits left, and a 1 above them */
-    int32_t skip;           /* calls to pass before the next that is drawn, or STORM_... */
-    uint8_t rest;           /* calls that its block has after that one */
-    uint8_t blocks;         /* left */
+    uint64_t ticks, ns; /* one moment by the counter and by CLOCK_MONOTONIC */
+    uint32_t window;    /* the present one, modulo 2^32 */
+    uint32_t draws;     /* random bits left, and a 1 above them */
+    int32_t skip;       /* calls to pass before the next that is drawn, or STORM_... */
+    uint32_t drawn_at;  /* when the last was, by the counter modulo 2^32 */
+    uint16_t block;     /* calls in its block */
+    uint16_t rest;      /* how many of those come after it */
+    uint8_t count;      /* waits looked at in the window */
+    bool on;            /* calls are drawn, and a block comes after the present one */
 };
 
 /* How many waits the one that begins at `ticks` stands for; 0: it is only watched. */
 unsigned storm_weigh(struct storm *storm, uint64_t ticks);
 
-/* Is this a call that was drawn (it stands for STORM_WEIGHT), skip being STORM_ASK? If not, the
- * storm is over. */
-bool storm_draw_call(struct storm *storm, uint64_t ticks);
+/* How many calls does this one stand for, skip being STORM_ASK? 0: the storm is over, none is
+ * drawn. */
+unsigned storm_draw_call(struct storm *storm, uint64_t ticks);
 
 /* Notes what both clocks say now. To be called for waits that are looked at. */
 static inline void storm_note(struct storm *storm, uint64_t ticks, uint64_t ns)

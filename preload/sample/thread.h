@@ -42,7 +42,7 @@ struct thread_state {
     bool charged;              /* CPU sites refer to its entry in the thread table */
     bool masked;               /* the program believes that it blocks our signal */
     bool gave_way;             /* it is blocked indeed: one of the program's waits (handler.h) */
-    uint8_t waits_weight;      /* what it counts where it waits */
+    uint16_t waits_weight;     /* what it counts where it waits */
     struct waiters_slot *waits_in; /* where it says that it waits for a lock; NULL = nowhere */
     uintptr_t waits_for;           /* which of its waits that is: the record's address */
     struct storm storm;            /* of waits */

@@ -108,7 +108,8 @@ def sampling_keeps_the_sums():
 
 
 def storm_keeps_the_sums(kind, unlocked):
-    """One call or wait in 64 is looked at, and stands for 64: over many runs the error is chance's.
+    """One call or wait in 64 is looked at, and stands for 64, more than its share of MUTEX_FRACTION:
+    over many runs the error is chance's.
     Rate 2 records all that is looked at, so that nothing else is thinned. unlocked: at least this
     share of a wait is over when its unlock comes; the rest is the way from there to the waiter."""
     WEIGHT, FRACTION, RUNS = 64, 2, 12
@@ -121,9 +122,9 @@ def storm_keeps_the_sums(kind, unlocked):
             squares = int(done.out.split()[1]) * 1e6
             low, high = bounds(done)
             least, most = least + low, most + high
-            for name, weight in (('block', WEIGHT), ('mutex', WEIGHT * FRACTION)):
+            for name in found:
                 found[name][0] += delay(done.profile(name, symbolize=True), 'storm_lock')[0]
-                found[name][1] += (weight - 1) * squares
+                found[name][1] += (WEIGHT - 1) * squares
         for name, share in (('block', 1), ('mutex', unlocked)):
             ns, sigma = found[name][0], found[name][1] ** 0.5
             print(f'{name}: {ns / 1e6:.1f} ms, of {least / 1e6:.1f} to {most / 1e6:.1f}, sigma '

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -73,28 +74,32 @@ static void a_new_window_is_calm(void **state)
             assert_int_equal(storm_weigh(&storm, window << STORM_WINDOW_SHIFT), 1);
 }
 
-/* A thread's calls of a mutex as hooks/mutex.c treats them: how often call n waits, by its
- * weight. after: calls to a window. Returns the sum. */
-static double calls(unsigned count, unsigned after, double (*wait_of)(unsigned), double *weights)
+struct call {
+    double weights, squares; /* what it stood for, in all runs */
+};
+
+/* A thread's calls of a mutex as hooks/mutex.c treats them, so many of them to a window: how often
+ * call n waits, by its weight. Returns the sum. */
+static double calls(unsigned count, unsigned in_window, double (*wait_of)(unsigned),
+                    struct call *found)
 {
     struct storm storm = {0};
     double sum = 0;
     for (unsigned n = 0; n < count; n++) {
-        uint64_t ticks = (uint64_t)(n / after + 1) << STORM_WINDOW_SHIFT;
+        uint64_t ticks = ((uint64_t)(n + in_window) << STORM_WINDOW_SHIFT) / in_window;
         unsigned weight = 0;
         double wait = wait_of(n);
-        if (storm.skip > 0) {
+        if (storm.skip > 0)
             storm.skip--;
-        } else if (storm.skip == STORM_ASK && storm_draw_call(&storm, ticks)) {
-            weight = STORM_WEIGHT;
-        } else {
-            assert_int_equal(storm.skip, STORM_CALM);
-            if (wait > 0) /* only who waits asks */
-                weight = storm_weigh(&storm, ticks);
-        }
+        else if (storm.skip == STORM_ASK)
+            weight = storm_draw_call(&storm, ticks);
+        if (storm.skip == STORM_CALM && wait > 0) /* only who waits asks */
+            weight = storm_weigh(&storm, ticks);
         sum += weight * wait;
-        if (weights)
-            weights[n] += weight;
+        if (found) {
+            found[n].weights += weight;
+            found[n].squares += (double)weight * weight;
+        }
     }
     return sum;
 }
@@ -120,22 +125,23 @@ static void drawn_calls_keep_the_sum(void **state)
     static const struct {
         const char *name;
         double (*wait_of)(unsigned);
-        unsigned after;
+        unsigned in_window;
     } storms[] = {
         {"every call waits", every_call_waits, 1000000},
-        {"windows of 700 calls", every_call_waits, 700},
-        {"a rhythm", one_in_rhythm_waits, 1000000},
-        {"a rhythm, windows", one_in_rhythm_waits, 900},
+        {"a storm in three windows", every_call_waits, 5000},
+        {"storms that end", every_call_waits, 70},
+        {"a rhythm", one_in_rhythm_waits, 6000},
+        {"a rhythm, storms that end", one_in_rhythm_waits, 300},
         {"bursts", bursts_wait, 1100},
     };
-    enum { COUNT = 12000 };
+    enum { COUNT = 60000 };
     for (unsigned s = 0; s < sizeof storms / sizeof *storms; s++) {
         double sum = 0, squares = 0, truth = 0;
         for (unsigned n = 0; n < COUNT; n++)
             truth += storms[s].wait_of(n);
         for (unsigned seed = 1; seed <= 4 * SEEDS; seed++) {
             generator = seed * 7919;
-            double one = calls(COUNT, storms[s].after, storms[s].wait_of, NULL);
+            double one = calls(COUNT, storms[s].in_window, storms[s].wait_of, NULL);
             sum += one;
             squares += one * one;
         }
@@ -144,23 +150,57 @@ static void drawn_calls_keep_the_sum(void **state)
     }
 }
 
-/* Each call of the storm is as likely to be drawn as the next: none of a block is left out. */
+/* Each call of the storm is as likely to be drawn as its weight says: none of a block is left out,
+ * whether blocks grow, stay or shrink, and when the storm ends. */
 static void each_call_has_its_chance(void **state)
 {
-    enum { COUNT = 1024, RUNS = 20000 };
-    static double weights[COUNT];
-    for (unsigned seed = 1; seed <= RUNS; seed++) {
-        generator = seed * 104729;
-        calls(COUNT, 1000000, every_call_waits, weights);
+    enum { COUNT = 4096, RUNS = 20000 };
+    static const unsigned speeds[] = {1000000, 20000, 6000, 200}; /* calls to a window */
+    for (unsigned s = 0; s < sizeof speeds / sizeof *speeds; s++) {
+        static struct call found[COUNT];
+        memset(found, 0, sizeof found);
+        for (unsigned seed = 1; seed <= RUNS; seed++) {
+            generator = seed * 104729;
+            calls(COUNT, speeds[s], every_call_waits, found);
+        }
+        double chi = 0, freedom = 0;
+        for (unsigned n = 0; n < COUNT; n++) {
+            double weight = found[n].squares / found[n].weights, variance = RUNS * (weight - 1);
+            if (weight < 2) /* the first are looked at nearly always */
+                continue;
+            double error = found[n].weights - RUNS;
+            chi += error * error / variance;
+            freedom++;
+        }
+        print_message("%u calls to a window: chi square %.0f of %.0f\n", speeds[s], chi, freedom);
+        assert_true(freedom > COUNT / 2);
+        assert_true(fabs(chi - freedom) < 5 * sqrt(2 * freedom));
     }
-    double chi = 0;
-    for (unsigned n = STORM_WAITS; n < COUNT; n++) {
-        double drawn = weights[n] / STORM_WEIGHT, expected = (double)RUNS / STORM_WEIGHT;
-        chi += (drawn - expected) * (drawn - expected) / expected;
+}
+
+/* Looking takes the same small share of a fast storm's time and of a slow one's. */
+static void draws_follow_the_clock(void **state)
+{
+    static const unsigned speeds[] = {200000, 20000, 10000}; /* calls to a window */
+    enum { COUNT = 400000 };
+    for (unsigned s = 0; s < sizeof speeds / sizeof *speeds; s++) {
+        static struct call found[COUNT];
+        memset(found, 0, sizeof found);
+        generator = s;
+        calls(COUNT, speeds[s], every_call_waits, found);
+        unsigned drawn = 0, most = 0;
+        for (unsigned n = COUNT / 2; n < COUNT; n++) {
+            drawn += found[n].weights > 1;
+            most = found[n].weights > most ? (unsigned)found[n].weights : most;
+        }
+        double draws = drawn / (COUNT / 2 / (double)speeds[s]);
+        print_message("%u calls to a window: %.0f are drawn, up to %u of weight\n", speeds[s],
+                      draws, most);
+        if (speeds[s] > STORM_DRAWS * STORM_MAX_WEIGHT)
+            assert_int_equal(most, STORM_MAX_WEIGHT);
+        else
+            assert_true(draws > STORM_DRAWS / 2. && draws < STORM_DRAWS * 2.);
     }
-    double freedom = COUNT - STORM_WAITS;
-    print_message("chi square %.0f of %.0f\n", chi, freedom);
-    assert_true(fabs(chi - freedom) < 5 * sqrt(2 * freedom));
 }
 
 static void a_long_wait_is_measured(void **state)
@@ -224,9 +264,13 @@ static void the_rule_is_unbiased(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drawn_waits_keep_the_sum), cmocka_unit_test(a_new_window_is_calm),
-        cmocka_unit_test(drawn_calls_keep_the_sum), cmocka_unit_test(each_call_has_its_chance),
-        cmocka_unit_test(a_long_wait_is_measured),  cmocka_unit_test(gos_rule),
+        cmocka_unit_test(drawn_waits_keep_the_sum),
+        cmocka_unit_test(a_new_window_is_calm),
+        cmocka_unit_test(drawn_calls_keep_the_sum),
+        cmocka_unit_test(each_call_has_its_chance),
+        cmocka_unit_test(draws_follow_the_clock),
+        cmocka_unit_test(a_long_wait_is_measured),
+        cmocka_unit_test(gos_rule),
         cmocka_unit_test(the_rule_is_unbiased),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
