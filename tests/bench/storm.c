@@ -4,11 +4,13 @@
  *   storm SLICES THREADS [INSIDE [OUTSIDE]]
  *
  * Threads fight for one mutex, with so many rounds of work (a multiplication each, 1 to 2 ns)
- * while they hold it and while they don't; none unless told. They change every 2 ms between
- * the functions that the program is bound to and the C library's own: a fight is so sensitive to
- * what else the machine does that two runs of it can't be compared, but neighbouring slices
- * can. Prints ns a pair of lock and unlock without hooks, and the ratio of wall time and CPU time
- * with to without: the median over pairs of slices, and its quartiles.
+ * on average while they hold it and while they don't; none unless told. Each turn's rounds are
+ * drawn from 0 to twice that, for with equal ones two threads come to run in step, and five
+ * instructions more or less then make the fight a third quicker or slower. They change every 2 ms
+ * between the functions that the program is bound to and the C library's own: a fight is so
+ * sensitive to what else the machine does that two runs of it can't be compared, but neighbouring
+ * slices can. Prints ns a pair of lock and unlock without hooks, and the ratio of wall time and CPU
+ * time with to without: of all slices together, of which each lasts as long.
  *
  * Fighting threads are bound to processors in turn: two on one processor don't fight. They run
  * before all others (SCHED_FIFO) where that is allowed.
@@ -26,6 +28,7 @@
 #define SLICE_NS 2000000
 #define SETTLE_NS 20000
 #define MAX_THREADS 64
+#define TURNS 4096 /* a power of two */
 
 typedef int mutex_function(pthread_mutex_t *mutex);
 enum { DIRECT, HOOKED, STOP };
@@ -40,9 +43,25 @@ static struct {
 static struct {
     _Alignas(128) volatile long pairs;
     volatile unsigned long sink;
+    struct {
+        unsigned short inside, outside;
+    } turns[TURNS];
 } thread_data[MAX_THREADS];
 static mutex_function *lock[2], *unlock[2];
 static long inside, outside;
+
+static void draw_turns(unsigned random, long self)
+{
+    for (int n = 0; n < 2 * TURNS; n++) {
+        random = random * 1664525 + 1013904223; /* Numerical Recipes' generator */
+        if (n % 2)
+            thread_data[self].turns[n / 2].inside =
+                (unsigned short)((random >> 8) % (2 * inside + 1));
+        else
+            thread_data[self].turns[n / 2].outside =
+                (unsigned short)((random >> 8) % (2 * outside + 1));
+    }
+}
 
 static void work(long rounds, long self)
 {
@@ -56,16 +75,15 @@ static void *fight(void *number)
 {
     long self = (long)number;
     processor_take((unsigned)self);
-    for (;;) {
+    draw_turns((unsigned)self, self);
+    for (unsigned turn = 0;; turn = (turn + 1) % TURNS) {
         int how = atomic_load_explicit(&slice.how, memory_order_relaxed);
         if (how == STOP)
             return NULL;
         lock[how](&fought_for.mutex);
-        if (inside)
-            work(inside, self);
+        work(thread_data[self].turns[turn].inside, self);
         unlock[how](&fought_for.mutex);
-        if (outside)
-            work(outside, self);
+        work(thread_data[self].turns[turn].outside, self);
         thread_data[self].pairs++;
     }
 }
@@ -84,12 +102,12 @@ static void pause_for(long ns)
 }
 
 struct cost {
-    double wall, cpu; /* seconds a pair */
+    double pairs, wall, cpu; /* seconds */
 };
 
-static struct cost one_slice(int how, long threads)
+static void one_slice(int how, long threads, struct cost *sum)
 {
-    long pairs = 1;
+    long pairs = 0;
     atomic_store(&slice.how, how);
     pause_for(SETTLE_NS);
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
@@ -98,15 +116,9 @@ static struct cost one_slice(int how, long threads)
     pause_for(SLICE_NS);
     for (long n = 0; n < threads; n++)
         pairs += thread_data[n].pairs;
-    wall = seconds(CLOCK_MONOTONIC) - wall;
-    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    return (struct cost){wall / (double)pairs, cpu / (double)pairs};
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
+    sum->pairs += (double)pairs;
+    sum->wall += seconds(CLOCK_MONOTONIC) - wall;
+    sum->cpu += seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 }
 
 static void look_up(void)
@@ -124,7 +136,8 @@ int main(int argc, char **argv)
     long slices = argc > 2 ? atol(argv[1]) : 0, threads = argc > 2 ? atol(argv[2]) : 0;
     inside = argc > 3 ? atol(argv[3]) : 0;
     outside = argc > 4 ? atol(argv[4]) : 0;
-    if (slices < 1 || slices > 100000 || threads < 1 || threads > MAX_THREADS) {
+    if (slices < 1 || slices > 100000 || threads < 1 || threads > MAX_THREADS || inside < 0 ||
+        inside > 30000 || outside < 0 || outside > 30000) {
         fprintf(stderr, "usage: storm SLICES THREADS [INSIDE [OUTSIDE]]\n");
         return 2;
     }
@@ -136,28 +149,18 @@ int main(int argc, char **argv)
         pthread_create(&ids[n], NULL, fight, (void *)n);
     priority.sched_priority = 2; /* who changes the slices is to come in between */
     sched_setscheduler(0, SCHED_FIFO, &priority);
-    size_t count = (size_t)slices;
-    double *wall = calloc(count, sizeof *wall), *cpu = calloc(count, sizeof *cpu),
-           *direct = calloc(count, sizeof *direct);
-    if (!wall || !cpu || !direct)
-        abort();
-    for (size_t n = 0; n < count; n++) {
-        struct cost cost[2];
+    struct cost sums[2] = {{0}};
+    for (long n = 0; n < slices; n++)
         for (int turn = 0; turn < 2; turn++) {
             int how = (turn + (int)n) % 2; /* A B, B A, ... */
-            cost[how] = one_slice(how, threads);
+            one_slice(how, threads, &sums[how]);
         }
-        wall[n] = cost[HOOKED].wall / cost[DIRECT].wall;
-        cpu[n] = cost[HOOKED].cpu / cost[DIRECT].cpu;
-        direct[n] = cost[DIRECT].wall * 1e9;
-    }
     atomic_store(&slice.how, STOP);
     for (long n = 0; n < threads; n++)
         pthread_join(ids[n], NULL);
-    qsort(wall, count, sizeof *wall, compare);
-    qsort(cpu, count, sizeof *cpu, compare);
-    qsort(direct, count, sizeof *direct, compare);
-    printf("%.1f ns, wall %.3f (%.3f-%.3f), CPU %.3f\n", direct[count / 2], wall[count / 2],
-           wall[count / 4], wall[count * 3 / 4], cpu[count / 2]);
+    double hooked = 1 / sums[HOOKED].pairs, direct = 1 / sums[DIRECT].pairs;
+    printf("%.1f ns, wall %.4f, CPU %.4f\n", sums[DIRECT].wall * direct * 1e9,
+           sums[HOOKED].wall * hooked / (sums[DIRECT].wall * direct),
+           sums[HOOKED].cpu * hooked / (sums[DIRECT].cpu * direct));
     return 0;
 }
