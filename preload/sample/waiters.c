@@ -90,10 +90,9 @@ struct waiters_slot *waiters_enter(const void *lock, unsigned weight, uint64_t n
     for (unsigned n = 0; n < BUCKET_SLOTS && !found; n++)
         if (slot_claim(&bucket[n], (uintptr_t)lock, weight, now_ns))
             found = &bucket[n];
-    if (found) {
-        atomic_fetch_add_explicit(&waiters_filter[waiters_hash(lock)], 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&waiters_count.all, 1, memory_order_relaxed);
-    }
+    if (found && atomic_fetch_add_explicit(&waiters_filter[waiters_hash(lock)], 1,
+                                           memory_order_relaxed) == 0)
+        atomic_fetch_add_explicit(&waiters_count.locks, 1, memory_order_relaxed);
     return found;
 }
 
@@ -106,8 +105,9 @@ void waiters_leave(struct waiters_slot *slot, unsigned weight, uint64_t now_ns)
         &slot->waiting, &old, moved(old, -(weight * ONE_WAITER), -(weight * now_ns)),
         memory_order_acq_rel, memory_order_relaxed))
         ;
-    atomic_fetch_sub_explicit(&waiters_count.all, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&waiters_filter[waiters_hash(lock)], 1, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&waiters_filter[waiters_hash(lock)], 1, memory_order_relaxed) ==
+        1)
+        atomic_fetch_sub_explicit(&waiters_count.locks, 1, memory_order_relaxed);
 }
 
 /* The time waited in a slot and not charged yet, up to `now`; charges it. */
@@ -148,7 +148,7 @@ struct waiters_charge waiters_take(const void *lock, uint64_t now_ns)
 
 void waiters_reset(void)
 {
-    atomic_store_explicit(&waiters_count.all, 0, memory_order_relaxed);
+    atomic_store_explicit(&waiters_count.locks, 0, memory_order_relaxed);
     for (unsigned n = 0; n < WAITERS_FILTER; n++)
         if (atomic_load_explicit(&waiters_filter[n], memory_order_relaxed))
             atomic_store_explicit(&waiters_filter[n], 0, memory_order_relaxed);

@@ -2,9 +2,9 @@
  * Who waits for which lock: the way from a waiter to the one that unlocks.
  *
  * A waiter enters the lock's address when it starts to wait and leaves when it
- * has the lock. Whoever unlocks reads one word (waiters_any); only if that isn't
- * zero does it ask how long its critical section has kept others waiting
- * (waiters_take).
+ * has the lock. Whoever unlocks reads one word, and while anybody waits for any lock a second
+ * (waiters_any); only if that isn't zero does it ask how long its critical section has kept others
+ * waiting (waiters_take).
  *
  * A slot holds, for one lock, n = the number of waiters and S = the sum of the
  * times they came minus the sum of the times they left. The time waited up to t
@@ -25,17 +25,19 @@
 #include <stdint.h>
 
 /*
- * How many waiters there are, on a line of its own: what every unlock in the program reads, with
- * the lock held. Only when it isn't 0, one word for each hash of an address is read. Locks that are
- * a multiple of 32 KiB apart share one: unlocking the one is slower, and no more, while somebody
- * waits for the other.
+ * How many waiters there are for each hash of a lock's address. Locks that are a multiple of 32 KiB
+ * apart share a word: unlocking the one is slower, and no more, while somebody waits for the other.
  */
-struct waiters_count {
-    _Alignas(64) _Atomic(uint32_t) all;
-};
-extern struct waiters_count waiters_count __attribute__((visibility("hidden")));
 #define WAITERS_FILTER 1024
 extern _Atomic(uint32_t) waiters_filter[WAITERS_FILTER] __attribute__((visibility("hidden")));
+
+/* How many of those words aren't 0: what every unlock in the program reads, with the lock held. On
+ * a line of its own, and written to only when the first waiter for a lock comes or the last leaves.
+ */
+struct waiters_count {
+    _Alignas(64) _Atomic(uint32_t) locks;
+};
+extern struct waiters_count waiters_count __attribute__((visibility("hidden")));
 
 static inline unsigned waiters_hash(const void *lock)
 {
@@ -46,7 +48,7 @@ static inline unsigned waiters_hash(const void *lock)
  * coming, whose wait then starts with the next critical section. */
 static inline bool waiters_any(const void *lock)
 {
-    return atomic_load_explicit(&waiters_count.all, memory_order_relaxed) != 0 &&
+    return atomic_load_explicit(&waiters_count.locks, memory_order_relaxed) != 0 &&
            atomic_load_explicit(&waiters_filter[waiters_hash(lock)], memory_order_relaxed) != 0;
 }
 

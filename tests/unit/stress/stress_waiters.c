@@ -25,7 +25,7 @@ static void fight(unsigned thread, void *unused)
     for (unsigned turn = 0; turn < TURNS; turn++) {
         /* mostly for one of few, so that there are waiters */
         unsigned n = stress_random(&seed) % (turn % 8 ? 3 : LOCKS);
-        unsigned weight = turn % 5 ? 1 : 16;
+        unsigned weight = turn % 5 ? 1 : 256;
         if (pthread_mutex_trylock(&locks[n]) != 0) {
             uint64_t came = tick();
             struct waiters_slot *slot = waiters_enter(&locks[n], weight, came);
@@ -58,6 +58,7 @@ int main(void)
     /* What is left of a wait after the last unlock isn't anybody's. */
     stress_check(entered > 100 && charged <= waited && charged > waited / 20);
     stress_check(arrived <= entered);
+    stress_check(waiters_count.locks == 0);
     for (unsigned n = 0; n < WAITERS_FILTER; n++)
         stress_check(waiters_filter[n] == 0);
     for (unsigned n = 0; n < LOCKS; n++)
