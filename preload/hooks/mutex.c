@@ -125,12 +125,14 @@ static __attribute__((noinline)) int lock_drawn(pthread_mutex_t *mutex, unsigned
 /* Whatever isn't a calm thread's common mutex. */
 static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
 {
-    if (!contention_on() || needs_no_wait(mutex))
+    if (!contention_on())
         return real.pthread_mutex_lock(mutex);
     bool held = is_word_set(mutex);
     unsigned weight = thread_self.storm.skip == STORM_ASK
                           ? storm_draw_call(&thread_self.storm, storm_ticks())
                           : 0;
+    if (needs_no_wait(mutex))
+        return real.pthread_mutex_lock(mutex);
     if (try(mutex))
         return 0;
     return weight ? lock_drawn(mutex, weight, held) : lock_wait(mutex);
