@@ -18,8 +18,10 @@ static _Atomic(bool) every_wait;
 
 void contention_start(bool active)
 {
-    if (contention_mode != CONTENTION_UNKNOWN)
+    if (contention_mode != CONTENTION_UNKNOWN) {
         waiters_reset(); /* a forked child: its parent's threads wait here no more */
+        thread_self.waits_in = NULL;
+    }
     bool on = active && (config.block_rate_ns || config.mutex_fraction);
     atomic_store_explicit(&every_wait, config.block_rate_ns == 1 || config.mutex_fraction == 1,
                           memory_order_relaxed);
@@ -76,8 +78,8 @@ static __attribute__((noinline)) void record(enum ledger_kind profile, enum ledg
     thread_add(&counter->value, what.ns);
 }
 
-/* As how many of those that say so, one in config.mutex_fraction, does a wait count that stands for
- * `weight`? weight/fraction on average; 0: it says nothing. */
+/* A wait that stands for `weight` enters the table of waiters as weight/config.mutex_fraction of
+ * them, rounded up or down at random so that this is right on average. 0: it doesn't enter. */
 static unsigned draw_waiter(unsigned weight)
 {
     uint64_t fraction = config.mutex_fraction;
@@ -167,6 +169,7 @@ static void record_wait(enum ledger_lock kind, uintptr_t function, unsigned weig
 void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t function, bool waited)
 {
     uint64_t end = storm_ticks();
+    storm_watched(&thread_self.storm, end - ticks);
     if (waited && config.block_rate_ns)
         record_wait(kind, function, 1, storm_ns(&thread_self.storm, ticks, end, now()),
                     rate_threshold(thread_uniform(), config.block_rate_ns));
@@ -183,6 +186,8 @@ void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kin
     if (wait->entered && thread_self.waits_in && thread_self.waits_for == (uintptr_t)wait)
         leave(end);
     bool alone = !wait->unwatched && ticks - wait->ticks >= STORM_LONG;
+    if (alone)
+        storm_watched(&thread_self.storm, ticks - wait->ticks);
     if (waited) /* a long one stands for itself: all of them are recorded */
         record_wait(kind, function, alone ? 1 : wait->weight, end - wait->start_ns,
                     wait->threshold_ns);

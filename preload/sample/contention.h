@@ -8,10 +8,10 @@
  * walk for each `rate` of time waited.
  *
  * mutex: the time others waited, charged to the stack that unlocks. One waiter in
- * LIBPROF_MUTEX_FRACTION says that it waits (waiters.h), and its time counts
- * that many times; in a storm one that stands for so many anyway says so as often as it stands for
- * LIBPROF_MUTEX_FRACTION. Drawing the waiter, not the unlock, keeps the unlock's one test
- * false for most of a storm, and is as unbiased.
+ * LIBPROF_MUTEX_FRACTION enters the table of waiters (waiters.h), and its time counts
+ * that many times; one that stands for w waits of a storm enters as w/LIBPROF_MUTEX_FRACTION
+ * waiters. Drawing the waiter, not the unlock, keeps the unlock's test false most of the time, and
+ * is as unbiased.
  *
  * In both the leaf of the stack is the function that waited or unlocked, as in
  * Go: it isn't on the stack walked, for that begins outside libprof.so.

@@ -24,8 +24,8 @@ static void start_block(struct storm *storm, unsigned calls)
     storm->rest = (uint16_t)(calls - 1 - drawn);
 }
 
-/* How many calls the next block has, by how long the last took. It says nothing of the calls to
- * come, so each has the chance that its weight stands for. */
+/* How many calls the next block has, by how long the last took. The size is known before the call
+ * is drawn, so each has the chance that its weight stands for. */
 static unsigned next_size(struct storm *storm, uint64_t ticks)
 {
     uint32_t aim = (UINT32_C(1) << STORM_WINDOW_SHIFT) / STORM_DRAWS;
@@ -56,6 +56,7 @@ unsigned storm_weigh(struct storm *storm, uint64_t ticks)
     }
     if (storm->skip == STORM_CALM) {
         storm->on = true;
+        storm->since = (uint16_t)storm->window;
         storm->drawn_at = (uint32_t)ticks;
         start_block(storm, storm->block ? storm->block : STORM_WEIGHT);
     }
@@ -70,7 +71,7 @@ unsigned storm_draw_call(struct storm *storm, uint64_t ticks)
     }
     unsigned weight = storm->block;
     /* The rest of a block had its chance, so the storm goes on to its end. */
-    storm->on = window_of(ticks) - storm->window < STORM_WINDOWS;
+    storm->on = (uint16_t)(window_of(ticks) - storm->since) < STORM_WINDOWS;
     if (storm->on) {
         start_block(storm, next_size(storm, ticks));
     } else {
@@ -78,6 +79,17 @@ unsigned storm_draw_call(struct storm *storm, uint64_t ticks)
         storm->rest = 0;
     }
     return weight;
+}
+
+/* Whichever call is drawn, such a wait ends its block: the calls before it had their chance, those
+ * after it are looked at. */
+void storm_watched(struct storm *storm, uint64_t ticks)
+{
+    if (ticks >> STORM_WINDOW_SHIFT == 0 || storm->skip == STORM_CALM)
+        return;
+    storm->on = false;
+    storm->rest = 0;
+    storm->skip = STORM_CALM;
 }
 
 uint64_t storm_ns(const struct storm *storm, uint64_t ticks, uint64_t now_ticks, uint64_t now_ns)

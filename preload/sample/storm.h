@@ -9,7 +9,7 @@
  * What is drawn is a wait, one in STORM_WEIGHT, or, for mutexes, a call that may have to wait: one
  * that isn't drawn then needs no attempt before the real call (hooks/mutex.c says why that counts).
  * Calls come in blocks, and of each block one is drawn. How large the next block is, the time since
- * the last draw says, so that looking takes the same small share of any storm's time.
+ * the last draw says, so that draws are about as far apart in any storm.
  *
  * One storm for each thread, in its state; all zero is a new one. Context: hooks.
  */
@@ -25,7 +25,8 @@
  * never shown.
  *
  * A window in which waits are counted is 1 to 4 ms at 1 to 4 GHz on x86-64, and 0.3 to
- * 10 ms with aarch64's 1 GHz to 25 MHz; a wait is long from a 16th of one on.
+ * 10 ms with aarch64's 1 GHz to 25 MHz; a wait is long from a 16th of one on (65 to 260 us, 16 to
+ * 650 us).
  */
 #if defined(__x86_64__)
 #define STORM_WINDOW_SHIFT 22
@@ -46,13 +47,13 @@ static inline uint64_t storm_ticks(void)
 #endif
 #define STORM_LONG (UINT64_C(1) << (STORM_WINDOW_SHIFT - 4))
 /* So many draws of calls in a window are aimed at. */
-#define STORM_DRAWS 64
+#define STORM_DRAWS 32
 
 /* A thread that waits more than this often in a window is in a storm. */
 #define STORM_WAITS 16
 #define STORM_WEIGHT 64
-/* From then on calls are drawn, for so many windows. A block has STORM_WEIGHT calls at first, and
- * then up to STORM_MAX_WEIGHT, a power of two as well. */
+/* From then on calls are drawn, until so many windows are over or a wait lasts one. Blocks have
+ * STORM_WEIGHT calls at least, and up to STORM_MAX_WEIGHT: powers of two. */
 #define STORM_WINDOWS 16
 #define STORM_MAX_WEIGHT 512
 
@@ -66,6 +67,7 @@ struct storm {
     uint32_t drawn_at;  /* when the last was, by the counter modulo 2^32 */
     uint16_t block;     /* calls in its block */
     uint16_t rest;      /* how many of those come after it */
+    uint16_t since;     /* the window in which the storm began, modulo 2^16 */
     uint8_t count;      /* waits looked at in the window */
     bool on;            /* calls are drawn, and a block comes after the present one */
 };
@@ -76,6 +78,9 @@ unsigned storm_weigh(struct storm *storm, uint64_t ticks);
 /* How many calls does this one stand for, skip being STORM_ASK? 0: the storm is over, none is
  * drawn. */
 unsigned storm_draw_call(struct storm *storm, uint64_t ticks);
+
+/* A watched wait, drawn or not, has lasted so many ticks: after a window's the storm is over. */
+void storm_watched(struct storm *storm, uint64_t ticks);
 
 /* Notes what both clocks say now. To be called for waits that are looked at. */
 static inline void storm_note(struct storm *storm, uint64_t ticks, uint64_t ns)

@@ -108,11 +108,11 @@ def sampling_keeps_the_sums():
 
 
 def storm_keeps_the_sums(kind, unlocked):
-    """One call or wait in 64 is looked at, and stands for 64, more than its share of MUTEX_FRACTION:
+    """One call or wait in 64 is looked at, and stands for 64, no whole number of times FRACTION:
     over many runs the error is chance's.
     Rate 2 records all that is looked at, so that nothing else is thinned. unlocked: at least this
     share of a wait is over when its unlock comes; the rest is the way from there to the waiter."""
-    WEIGHT, FRACTION, RUNS = 64, 2, 12
+    WEIGHT, FRACTION, RUNS = 64, 3, 12
     for attempt in range(4):
         found = {'block': [0, 0], 'mutex': [0, 0]}
         least = most = 0

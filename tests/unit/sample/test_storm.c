@@ -203,6 +203,47 @@ static void draws_follow_the_clock(void **state)
     }
 }
 
+/* A thread that has come into a storm in window 1. */
+static struct storm begun(void)
+{
+    const uint64_t ticks = UINT64_C(1) << STORM_WINDOW_SHIFT;
+    struct storm storm = {0};
+    assert_int_equal(storm_draw_call(&storm, ticks), 0);
+    for (unsigned n = 0; n <= STORM_WAITS; n++)
+        storm_weigh(&storm, ticks);
+    assert_true(storm.skip != STORM_CALM);
+    return storm;
+}
+
+/* Its waits for other things, of which there is one in each window, don't make it last. */
+static void a_storm_has_an_end(void **state)
+{
+    struct storm storm = begun();
+    uint64_t window = 1;
+    while (storm.skip != STORM_CALM) {
+        window++;
+        assert_int_equal(storm_weigh(&storm, window << STORM_WINDOW_SHIFT), 1);
+        for (unsigned n = 0; n < STORM_WEIGHT && storm.skip != STORM_CALM; n++) {
+            if (storm.skip > 0)
+                storm.skip--;
+            else
+                storm_draw_call(&storm, window << STORM_WINDOW_SHIFT);
+        }
+    }
+    assert_true(window >= 1 + STORM_WINDOWS && window <= 1 + STORM_WINDOWS + 3);
+}
+
+static void a_wait_of_a_window_ends_it(void **state)
+{
+    struct storm storm = begun();
+    storm_watched(&storm, STORM_LONG);
+    assert_true(storm.skip != STORM_CALM);
+    storm_watched(&storm, UINT64_C(1) << STORM_WINDOW_SHIFT);
+    assert_int_equal(storm.skip, STORM_CALM);
+    storm_watched(&storm, UINT64_C(1) << STORM_WINDOW_SHIFT);
+    assert_int_equal(storm.skip, STORM_CALM);
+}
+
 static void a_long_wait_is_measured(void **state)
 {
     struct storm storm = {0};
@@ -269,6 +310,8 @@ int main(void)
         cmocka_unit_test(drawn_calls_keep_the_sum),
         cmocka_unit_test(each_call_has_its_chance),
         cmocka_unit_test(draws_follow_the_clock),
+        cmocka_unit_test(a_storm_has_an_end),
+        cmocka_unit_test(a_wait_of_a_window_ends_it),
         cmocka_unit_test(a_long_wait_is_measured),
         cmocka_unit_test(gos_rule),
         cmocka_unit_test(the_rule_is_unbiased),
