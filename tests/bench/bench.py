@@ -26,11 +26,11 @@ def quartiles(values):
     return low, high
 
 
-def interval(values, samples=4000, of=statistics.median):
+def interval(values, samples=4000):
     """Of the median, 95 %: what it would be in other runs like these (Efron's bootstrap)."""
     rng = random.Random(1)
-    found = sorted(of(rng.choices(values, k=len(values))) for _ in range(samples))
-    return found[samples // 40], found[-1 - samples // 40]
+    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(samples))
+    return medians[samples // 40], medians[-1 - samples // 40]
 
 
 def spread_text(bounds):

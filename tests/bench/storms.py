@@ -1,11 +1,10 @@
 """scripts/bench storms [--runs N]: what hooks cost threads that fight for a mutex.
 
 With libprof, with hooks that only pass on, and with none (noise); see storm.c. A row is the
-geometric mean of many short runs, for a process's fights stay as they happen to begin, and where
+median of many short runs, for a process's fights stay as they happen to begin, and where
 that lies with 95 % confidence.
 """
 import argparse
-import math
 import random
 import re
 import statistics
@@ -51,11 +50,9 @@ def main():
                 found[title].append(one(storm, preload, settings))
         for title, runs in found.items():
             direct, wall, cpu = zip(*runs)
-            sure = bench.interval([math.log(x) for x in wall], of=statistics.mean)
             rows.append([f'{storm[0]}/{storm[1]}', title, f'{statistics.median(direct):.0f}',
-                         f'{statistics.geometric_mean(wall):.3f}',
-                         bench.spread_text([math.exp(x) for x in sure]),
-                         f'{statistics.geometric_mean(cpu):.3f}'])
+                         f'{statistics.median(wall):.3f}',
+                         bench.spread_text(bench.interval(wall)), f'{statistics.median(cpu):.3f}'])
     print(bench.markdown_table(['rounds with/without', 'under', 'ns a pair', 'wall', '95 %', 'CPU'],
                                rows))
 
