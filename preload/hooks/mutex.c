@@ -141,8 +141,8 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
 /*
  * A mutex that nobody else holds is not tried but locked: where glibc knows that there is one
  * thread only it does that without locked instructions, and else still by a shorter way than
- * trylock's. A wait for who takes it between our look and the real call, a nanosecond or two, isn't
- * seen.
+ * trylock's. A wait for who takes it between our look and the real call isn't seen: a moment as
+ * long as the lock's line takes from one processor to the other.
  *
  * What disturbs a storm most is the attempt: it fails, a moment later the real call is
  * lucky, and so the lock goes to and fro where one thread would have slept. So there calls that
