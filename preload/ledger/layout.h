@@ -195,7 +195,7 @@ struct ledger_header {
     uint64_t heap_rate;           /* mean bytes between samples; 1 = exact, 0 = off */
     uint64_t cpu_period_ns;       /* 0 = off */
     uint64_t block_rate_ns;       /* 0 = off */
-    uint64_t mutex_fraction;      /* 1 in so many contended unlocks; 0 = off */
+    uint64_t mutex_fraction;      /* 1 in so many waiters is charged to who unlocks; 0 = off */
     uint32_t exe;                 /* string reference: absolute path */
     uint32_t program;             /* string reference: the name it was started by, last part only */
     _Atomic(uint32_t) own_malloc; /* not 0: the program brings a malloc that precedes ours */

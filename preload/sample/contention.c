@@ -135,11 +135,12 @@ static void look(struct contention_wait *wait, const void *lock)
 
 void contention_wait_begin(struct contention_wait *wait, const void *lock)
 {
-    wait->start_ns = 0;
-    wait->entered = wait->unwatched = false;
-    wait->ticks = storm_ticks();
+    uint64_t ticks = storm_ticks();
     bool every = atomic_load_explicit(&every_wait, memory_order_relaxed);
-    wait->weight = every ? 1 : storm_weigh(&thread_self.storm, wait->ticks);
+    *wait = (struct contention_wait){
+        .ticks = ticks,
+        .weight = every ? 1 : storm_weigh(&thread_self.storm, ticks),
+    };
     if (wait->weight)
         look(wait, lock);
 }
@@ -147,11 +148,11 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock)
 void contention_call_begin(struct contention_wait *wait, const void *lock, unsigned weight,
                            bool held)
 {
-    wait->start_ns = 0;
-    wait->entered = false;
-    wait->unwatched = !held;
-    wait->ticks = storm_ticks();
-    wait->weight = weight;
+    *wait = (struct contention_wait){
+        .ticks = storm_ticks(),
+        .weight = weight,
+        .unwatched = !held,
+    };
     look(wait, lock);
 }
 
@@ -179,15 +180,15 @@ void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kin
                               uintptr_t function, bool waited)
 {
     uint64_t ticks = storm_ticks();
+    bool alone = !wait->unwatched && ticks - wait->ticks >= STORM_LONG;
+    if (alone)
+        storm_watched(&thread_self.storm, ticks - wait->ticks);
     /* A handler that ran meanwhile may have forked: the child knows no waiters. */
     if (wait->start_ns == 0 || wait->epoch != recorder_epoch())
         return;
     uint64_t end = now();
     if (wait->entered && thread_self.waits_in && thread_self.waits_for == (uintptr_t)wait)
         leave(end);
-    bool alone = !wait->unwatched && ticks - wait->ticks >= STORM_LONG;
-    if (alone)
-        storm_watched(&thread_self.storm, ticks - wait->ticks);
     if (waited) /* a long one stands for itself: all of them are recorded */
         record_wait(kind, function, alone ? 1 : wait->weight, end - wait->start_ns,
                     wait->threshold_ns);

@@ -85,7 +85,7 @@ unsigned storm_draw_call(struct storm *storm, uint64_t ticks)
  * after it are looked at. */
 void storm_watched(struct storm *storm, uint64_t ticks)
 {
-    if (ticks >> STORM_WINDOW_SHIFT == 0 || storm->skip == STORM_CALM)
+    if (ticks >> STORM_WINDOW_SHIFT == 0)
         return;
     storm->on = false;
     storm->rest = 0;

@@ -69,7 +69,7 @@ struct storm {
     uint16_t rest;      /* how many of those come after it */
     uint16_t since;     /* the window in which the storm began, modulo 2^16 */
     uint8_t count;      /* waits looked at in the window */
-    bool on;            /* calls are drawn, and a block comes after the present one */
+    bool on;            /* another block will come; false: the last one's call has been drawn */
 };
 
 /* How many waits the one that begins at `ticks` stands for; 0: it is only watched. */

@@ -19,8 +19,9 @@ struct waiters_slot {
     _Atomic(uint64_t) arrived; /* waiters that came since the last charge */
 };
 
-/* Eight slots share a bucket of a hash: more locks of one hash that are fought for at
- * one moment than a program has (a ninth isn't charged). */
+/* Eight slots share a bucket of a hash: more than a program has locks of one hash that are fought
+ * for at one moment, or waiters for one of them, 15 heavy ones to a slot (the next isn't charged).
+ */
 #define BUCKET_BITS 7
 #define BUCKETS (1 << BUCKET_BITS)
 #define BUCKET_SLOTS 8
@@ -46,7 +47,7 @@ static uint64_t moved(uint64_t waiting, uint64_t change, uint64_t sum)
     return ((waiting + change) & ~SUM_MASK) | ((waiting + sum) & SUM_MASK);
 }
 
-/* Joins the others who wait for the lock; false when nobody does. */
+/* Joins the others who wait for the lock; false when nobody does, or too many. */
 static bool slot_join(struct waiters_slot *slot, uintptr_t lock, unsigned weight, uint64_t now)
 {
     uint64_t old = atomic_load_explicit(&slot->waiting, memory_order_acquire);
@@ -65,7 +66,7 @@ static bool slot_join(struct waiters_slot *slot, uintptr_t lock, unsigned weight
     return true;
 }
 
-/* Makes a slot in which nobody waits the lock's, with one waiter. */
+/* Makes a slot in which nobody waits the lock's, with a waiter of that weight. */
 static bool slot_claim(struct waiters_slot *slot, uintptr_t lock, unsigned weight, uint64_t now)
 {
     uint64_t old = atomic_load_explicit(&slot->waiting, memory_order_relaxed);

@@ -44,7 +44,7 @@ static inline unsigned waiters_hash(const void *lock)
     return (uintptr_t)lock >> 5 & (WAITERS_FILTER - 1);
 }
 
-/* May somebody be waiting for this lock? False is certain but for a waiter that is just
+/* May somebody be waiting for this lock? False is certain but for waiters that are just
  * coming, whose wait then starts with the next critical section. */
 static inline bool waiters_any(const void *lock)
 {
@@ -54,7 +54,7 @@ static inline bool waiters_any(const void *lock)
 
 struct waiters_slot;
 
-/* Enters a waiter that counts as `weight`, 1 to 512. now_ns: CLOCK_MONOTONIC. NULL: no
+/* Enters a waiter that counts as `weight`, 1 to 256. now_ns: CLOCK_MONOTONIC. NULL: no
  * room, nobody will be charged. */
 struct waiters_slot *waiters_enter(const void *lock, unsigned weight, uint64_t now_ns);
 
