@@ -60,7 +60,7 @@ def exact_pair():
 
 
 def uncontended_mutex():
-    within('mutex lock+unlock', each('lock', lambda n: ['pair', str(n)], UNSAMPLED), 17)
+    within('mutex lock+unlock', each('lock', lambda n: ['pair', str(n)], UNSAMPLED), 13)
 
 
 def uncontended_rwlock():

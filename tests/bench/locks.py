@@ -7,9 +7,9 @@ here. Everything else of libprof is at work all the time. The row "nothing" chan
 library's functions and themselves.
 """
 import argparse
+import concurrent.futures
 import math
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -24,22 +24,29 @@ import servers
 
 SLICE = 0.1  # seconds
 SETTLE = 0.005  # of a slice: who waits in the other's function yet
-MODES = (('nothing (noise)', ''), ('libprof', modes.LIBPROF))
+UNDER = (('nothing (noise)', ''), ('libprof', modes.LIBPROF))
 
 
 class Asked:
-    """A connection by which a server is asked for its count of requests."""
+    """A connection by which a server is asked for its count of requests: the number behind `field`.
+    is_whole: of what has come, is it the whole answer?"""
 
-    def __init__(self, port, question, field):
+    def __init__(self, port, question, field, is_whole):
         self.socket = socket.create_connection(('127.0.0.1', int(port)), timeout=10)
-        self.question, self.field = question, field
+        self.question, self.field, self.is_whole = question, field, is_whole
 
     def count(self):
         self.socket.sendall(self.question)
         text = b''
-        while self.field not in text or not text.endswith((b'\r\n', b'END\r\n')):
-            text += self.socket.recv(65536)
+        while not self.is_whole(text):
+            more = self.socket.recv(65536)
+            if not more:
+                raise OSError('the server is gone')
+            text += more
         return int(text.split(self.field, 1)[1].split()[0])
+
+    def close(self):
+        self.socket.close()
 
 
 class AskedInSql:
@@ -51,12 +58,27 @@ class AskedInSql:
     def count(self):
         self.process.stdin.write("show global status like 'Com_commit';\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline().split()[1])
+        line = self.process.stdout.readline()
+        if not line:
+            raise OSError('the server is gone')
+        return int(line.split()[1])
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def is_whole_string(text):
+    """Of Redis's protocol: $LENGTH, and so many bytes."""
+    head, found, body = text.partition(b'\r\n')
+    return bool(found) and len(body) >= int(head[1:]) + 2
 
 
 COUNTERS = {
-    'redis-io': lambda server: Asked(server.port, b'INFO stats\r\n', b'total_commands_processed:'),
-    'memcached': lambda server: Asked(server.port, b'stats\r\n', b'STAT cmd_get '),
+    'redis-io': lambda server: Asked(server.port, b'INFO stats\r\n', b'total_commands_processed:',
+                                      is_whole_string),
+    'memcached': lambda server: Asked(server.port, b'stats\r\n', b'STAT cmd_get ',
+                                      lambda text: text.endswith(b'END\r\n')),
     'mariadb': lambda server: AskedInSql(f'{server.work}/s'),
 }
 
@@ -73,11 +95,11 @@ class Toggle:
         os.pwrite(self.file.fileno(), how.encode(), 0)
 
 
-def rates(counter, toggle, seconds):
-    """Pairs of requests a second, (direct, hooked)."""
+def rates(counter, toggle, seconds, clients):
+    """Pairs of requests a second, (direct, hooked), as long as the clients are at it."""
     found = []
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end and not clients.done():
         pair = {}
         for how in ('01', '10')[len(found) % 2]:
             toggle.turn(how)
@@ -95,24 +117,33 @@ def under_load(server, counter, toggle, seconds):
     done = threading.Event()
 
     def load():
-        while not done.is_set() and server.process.poll() is None:
+        while not done.is_set():
             server.load(server.ops)
 
-    clients = threading.Thread(target=load)
-    clients.start()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        clients = pool.submit(load)
+        try:
+            time.sleep(0.5)
+            found = rates(counter, toggle, seconds, clients)
+        finally:
+            done.set()
+    clients.result()  # raises what they did
+    return found
+
+
+def end(server):
     try:
-        time.sleep(0.5)
-        return rates(counter, toggle, seconds)
+        server.stop()
+    except (OSError, subprocess.SubprocessError):
+        subprocess.run(['pkill', '-P', str(server.process.pid)])  # it is measure's child
+        raise
     finally:
-        done.set()
-        clients.join()
+        modes.finish(server.process)
 
 
 def measure(name, preload, seconds, directory):
     server = servers.SERVERS[name]
-    for need in server.needs:
-        if not shutil.which(need):
-            raise OSError(f'{need} is not installed')
+    server.check_needs()
     toggle = Toggle(f'{directory}/toggle')
     mode = modes.Mode('locks', '', preload=f'{modes.BIN}/libtoggle.so:{preload}',
                       env={'LIBPROF_DIR': '{dir}', 'TOGGLE': toggle.path})
@@ -120,10 +151,13 @@ def measure(name, preload, seconds, directory):
     server.begin(mode, f'{directory}/profiles')
     try:
         server.warm_up()
-        return under_load(server, COUNTERS[name](server), toggle, seconds)
+        counter = COUNTERS[name](server)
+        try:
+            return under_load(server, counter, toggle, seconds)
+        finally:
+            counter.close()
     finally:
-        server.stop()
-        modes.finish(server.process)
+        end(server)
 
 
 def row(name, title, pairs):
@@ -146,12 +180,12 @@ def main():
     print(bench.machine() + '\n')
     rows = []
     for name in options.server:
-        for title, preload in MODES:
+        for title, preload in UNDER:
             with tempfile.TemporaryDirectory(prefix='libprof-bench-') as directory:
                 try:
                     rows.append(row(name, title, measure(name, preload, options.seconds,
                                                          directory)))
-                except OSError as error:
+                except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                     print(f'{name}: left out: {error}', file=sys.stderr)
                     break
     print(bench.markdown_table(['server', 'under', 'requests a second', '95 %', 'pairs'], rows))

@@ -67,10 +67,13 @@ class Server:
     def stop(self):
         raise NotImplementedError
 
-    def run_pair(self, pair, directory):
+    def check_needs(self):
         for need in self.needs:
             if not shutil.which(need):
                 raise OSError(f'{need} is not installed')
+
+    def run_pair(self, pair, directory):
+        self.check_needs()
         servers = []
         try:
             for number, mode in enumerate(pair):
@@ -120,7 +123,7 @@ class Server:
 
 
 def _text(command, **more):
-    return subprocess.run(command, capture_output=True, text=True, **more).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **more).stdout
 
 
 class Redis(Server):
@@ -189,7 +192,7 @@ class MariaDB(Server):
     """sysbench: transactions of reads and writes on two tables."""
 
     title, unit, needs = 'mariadbd, sysbench oltp_read_write', 'transaction', (
-        'mariadbd', 'mariadb-install-db', 'sysbench', 'mysqladmin')
+        'mariadbd', 'mariadb-install-db', 'sysbench', 'mysqladmin', 'mysql')
     ops = 6000
 
     def sysbench(self, what, threads=1, events=0):
@@ -223,8 +226,10 @@ class MariaDB(Server):
         return {'rps': float(re.search(r'transactions: +\d+ +\(([\d.]+) per', out).group(1))}
 
     def stop(self):
-        self.sysbench('cleanup')
-        self.admin('shutdown')
+        try:
+            self.sysbench('cleanup')
+        finally:
+            self.admin('shutdown')
 
 
 class PostgreSQL(Server):

@@ -6,11 +6,11 @@
  * Threads fight for one mutex, with so many rounds of work (a multiplication each, 1 to 2 ns)
  * on average while they hold it and while they don't; none unless told. Each turn's rounds are
  * drawn from 0 to twice that, for with equal ones two threads come to run in step, and five
- * instructions more or less then make the fight a third quicker or slower. They change every 2 ms
- * between the functions that the program is bound to and the C library's own: a fight is so
- * sensitive to what else the machine does that two runs of it can't be compared, but neighbouring
- * slices can. Prints ns a pair of lock and unlock without hooks, and the ratio of wall time and CPU
- * time with to without: of all slices together, of which each lasts as long.
+ * instructions more or less then move the fight by 3 to 7 %, a call instead of a jump by 20. They
+ * change every 2 ms between the functions that the program is bound to and the C library's own: a
+ * fight is so sensitive to what else the machine does that two runs of it can't be compared, but
+ * neighbouring slices can. Prints ns a pair of lock and unlock without hooks, and the ratio of wall
+ * time and CPU time with to without: of all slices together, of which each lasts as long.
  *
  * Fighting threads are bound to processors in turn: two on one processor don't fight. They run
  * before all others (SCHED_FIFO) where that is allowed.

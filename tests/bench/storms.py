@@ -1,6 +1,7 @@
 """scripts/bench storms [--runs N]: what hooks cost threads that fight for a mutex.
 
-With libprof, with hooks that only pass on, and with none (noise); see storm.c. A row is the
+With libprof, also switched off, with hooks that only pass on or test a word, and with none (noise);
+see storm.c. A row is the
 median of many short runs, for a process's fights stay as they happen to begin, and where
 that lies with 95 % confidence.
 """

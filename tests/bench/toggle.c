@@ -1,7 +1,8 @@
 /*
- * Preloaded before another library, passes calls of locks on to it or to the C library, as the
- * first byte of the file TOGGLE says, which whoever measures changes while the program runs. So the
- * two are compared in one process, where everything else is the same.
+ * Preloaded before another library, passes calls of locks on to it or to the C library: as the
+ * first byte of the file that the variable TOGGLE names is '1' or not, which whoever measures
+ * changes while the program runs. So the two are compared in one process, where everything else is
+ * the same. Calls that aren't listed are the other library's all the time.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

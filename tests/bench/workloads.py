@@ -96,7 +96,6 @@ long function_{n}(struct item *i, long x)
 
 
 HEAP = ('none', 'default', 'exact', 'heaptrack', 'jeprof')
-LOCK = ('none', 'default')
 
 
 def _c(program, *arguments):
@@ -111,11 +110,8 @@ WORKLOADS = {
     'handoff': Workload('one thread allocates, another frees', _c('mixed', 1000000, 'handoff'),
                         1e6, 'pair', only=HEAP),
     'templates': Workload('C++, deep templates', _c('templates', 60), only=HEAP),
-    'lock': Workload('uncontended mutex', _c('lock', 'pair', 20000000), 2e7, 'pair', only=LOCK),
-    'storm': Workload('contended mutex, 2 threads', _c('lock', 'storm', 4000000, 2), 8e6, 'pair',
-                      only=LOCK),
-    'work': Workload('contended mutex, 100 ns of work', _c('lock', 'storm', 500000, 2, 100, 100),
-                     1e6, 'pair', only=LOCK),
+    'lock': Workload('uncontended mutex', _c('lock', 'pair', 20000000), 2e7, 'pair',
+                     only=('none', 'default')),
     'spawn': Workload('fork, exec /bin/true, wait', _c('spawn', 150, '/bin/true'), 150, 'process',
                       only=('none', 'empty', 'default')),
     'sqlite3': Workload('sqlite3', _sqlite3),
@@ -127,7 +123,6 @@ WORKLOADS.update(servers.SERVERS)
 # What is asked for by a group's name.
 GROUPS = {
     'heap': ('pair', 'mixed', 'mixed2', 'handoff', 'templates', 'sqlite3', 'python3', 'cc1'),
-    'locks': ('lock', 'storm', 'work'),
     'cpu': ('sqlite3', 'python3', 'cc1'),
     'programs': ('sqlite3', 'python3', 'cc1', 'redis'),
     'servers': ('redis-io', 'memcached', 'mariadb', 'postgresql'),
