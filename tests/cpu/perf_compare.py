@@ -38,7 +38,7 @@ for _ in range({20 * LONG}):
 """
 SQL = f"""
 create table t(a integer primary key, b text, c real);
-with recursive n(i) as (select 1 union all select i + 1 from n where i < {400000 * LONG})
+with recursive n(i) as (select 1 union all select i + 1 from n where i < {1200000 * LONG})
 insert into t select i, 'row ' || (i * 7919 % 100003), i * 0.5 from n;
 create index tb on t(b);
 select count(*), sum(c) from t where b like '%99%';
