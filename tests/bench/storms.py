@@ -1,9 +1,8 @@
 """scripts/bench storms [--runs N]: what hooks cost threads that fight for a mutex.
 
 With libprof, also switched off, with hooks that only pass on or test a word, and with none (noise);
-see storm.c. A row is the
-median of many short runs, for a process's fights stay as they happen to begin, and where
-that lies with 95 % confidence.
+see storm.c. A row is the median of many short runs, for a process's fights stay as they happen to
+begin, and where that lies with 95 % confidence.
 """
 import argparse
 import random
