@@ -5,11 +5,17 @@
 _Static_assert(STORM_WEIGHT == 1 << DRAW_BITS, "a draw is one of so many");
 #define ALL_DRAWS (1u << 4 * DRAW_BITS)
 
-/* 0 to STORM_WEIGHT - 1, each as likely. */
+/* 0 to n - 1, each as likely; n: a power of two. */
+static unsigned random_below(unsigned n)
+{
+    return (unsigned)(thread_uniform() * n) & (n - 1); /* thread_uniform's 1 is 0 here */
+}
+
+/* 0 to STORM_WEIGHT - 1, each as likely: for waits, of which each asks. */
 static unsigned draw(struct storm *storm)
 {
     if (storm->draws <= 1) /* all are used up */
-        storm->draws = ALL_DRAWS | ((uint32_t)(thread_uniform() * ALL_DRAWS) & (ALL_DRAWS - 1));
+        storm->draws = ALL_DRAWS | random_below(ALL_DRAWS);
     unsigned drawn = storm->draws % STORM_WEIGHT;
     storm->draws /= STORM_WEIGHT;
     return drawn;
@@ -18,7 +24,7 @@ static unsigned draw(struct storm *storm)
 /* The next block of calls, of which any may be the one. */
 static void start_block(struct storm *storm, unsigned calls)
 {
-    unsigned drawn = (unsigned)(thread_uniform() * calls) & (calls - 1);
+    unsigned drawn = random_below(calls);
     storm->skip = (int32_t)(storm->rest + drawn);
     storm->block = (uint16_t)calls;
     storm->rest = (uint16_t)(calls - 1 - drawn);
