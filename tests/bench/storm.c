@@ -102,7 +102,7 @@ static void pause_for(long ns)
 }
 
 struct cost {
-    double pairs, wall, cpu; /* seconds */
+    double pairs, wall, cpu; /* the last two: seconds */
 };
 
 static void one_slice(int how, long threads, struct cost *sum)
