@@ -6,7 +6,7 @@
 
 static int run_cpu(struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     struct report r;
     unsigned seconds = remote_seconds(o, 30);
     if (o->n_arguments != 1) {

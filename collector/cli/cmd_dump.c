@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/dump_signal.h"
 #include "cli/remote.h"
-#include "profile/mem.h"
 #include "profile/profile_io.h"
 #include "serve/client.h"
 #include "symbolize/symbolize.h"
@@ -18,7 +18,7 @@
 /* The collector writes into its own directory; the names come back. */
 static int dump_there(struct cli_options *o, const char *id)
 {
-    struct profile_error err;
+    struct error err;
     size_t size;
     char *path = mem_printf("/dump/%s", id);
     char *names = client_request(o->http, "POST", path, &size, NULL, NULL, &err);
@@ -49,21 +49,21 @@ static unsigned next_sequence(const char *folder, const char *program, const cha
     }
 }
 
-static char *program_name(const char *address, const char *id, struct profile_error *err)
+static char *program_name(const char *address, const char *id, struct error *err)
 {
     size_t n;
     struct remote_process *list = remote_list(address, &n, err);
     const struct remote_process *process = list ? remote_find(list, n, id) : NULL;
     char *name = process ? mem_strdup(process->name) : NULL;
     if (list && !process)
-        profile_fail(err, "no such process at the collector: see prof ps");
+        fail_with(err, "no such process at the collector: see prof ps");
     remote_free(list, list ? n : 0);
     return name;
 }
 
 static bool fetch_one(struct cli_options *o, const char *id, const char *name, const char *path)
 {
-    struct profile_error err;
+    struct error err;
     struct profile *profile = remote_profile(o->http, id, name, 0, &err);
     bool good = profile && profile_write_file(profile, path, &err);
     profile_free(profile);
@@ -76,7 +76,7 @@ static bool fetch_one(struct cli_options *o, const char *id, const char *name, c
 
 static int dump_here(struct cli_options *o, const char *id)
 {
-    struct profile_error err;
+    struct error err;
     const char *folder = o->output ? o->output : ".";
     char *program = program_name(o->http, id, &err);
     if (!program)
@@ -116,7 +116,7 @@ static bool is_wanted(const char *path, const char *kinds)
 /* From the process's directory to the one named, with names for the addresses. */
 static bool fetch_file(struct cli_options *o, const char *from, pid_t pid)
 {
-    struct profile_error err;
+    struct error err;
     char *path = mem_printf("%s/%s", o->output, strrchr(from, '/') + 1);
     struct profile *profile = profile_read_file(from, &err);
     if (profile)
@@ -134,7 +134,7 @@ static bool fetch_file(struct cli_options *o, const char *from, pid_t pid)
 
 static int dump_signalled(struct cli_options *o, const char *id)
 {
-    struct profile_error err;
+    struct error err;
     size_t n, wanted = 0;
     int status = 0;
     pid_t pid = (pid_t)strtol(id, NULL, 10);
@@ -160,7 +160,7 @@ static int dump_signalled(struct cli_options *o, const char *id)
 /* Is there a collector that knows the process? */
 static bool is_known(const char *address, const char *id)
 {
-    struct profile_error err;
+    struct error err;
     size_t n = 0;
     struct remote_process *list = remote_list(address, &n, &err);
     bool known = list && remote_find(list, n, id);

@@ -19,7 +19,7 @@ static int no_format(void)
 static int write_profile(struct cli_options *o, const struct export_format *format,
                          struct profile *p)
 {
-    struct profile_error err;
+    struct error err;
     struct writer out = {0};
     struct export_options options = {
         .type = profile_find_index(p, o->report.sample_index, &err),
@@ -45,7 +45,7 @@ static int list_formats(void)
 
 static int run_export(struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     if (!o->to)
         return o->n_arguments ? no_format() : list_formats();
     const struct export_format *format = export_find_format(o->to, &err);

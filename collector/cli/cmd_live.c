@@ -23,7 +23,7 @@ static void print_top(FILE *out, struct cli_options *o, const char *title, struc
 {
     struct report r;
     struct report_options options = o->report;
-    struct profile_error err;
+    struct error err;
     options.compact_labels = true;
     options.node_count = rows;
     options.sample_index = type;
@@ -38,7 +38,7 @@ static void print_top(FILE *out, struct cli_options *o, const char *title, struc
 
 /* One screen into text, so that it appears at once. NULL: told in *err. */
 static char *make_screen(struct cli_options *o, const char *id, unsigned seconds, long rows,
-                         bool *running, struct profile_error *err)
+                         bool *running, struct error *err)
 {
     char *text = NULL, inuse[32], peak[32];
     size_t size, n;
@@ -47,7 +47,7 @@ static char *make_screen(struct cli_options *o, const char *id, unsigned seconds
     struct remote_process *list = heap ? remote_list(o->http, &n, err) : NULL;
     const struct remote_process *process = list ? remote_find(list, n, id) : NULL;
     if (list && !process)
-        profile_fail(err, "no such process at the collector: see prof ps");
+        fail_with(err, "no such process at the collector: see prof ps");
     if (process) {
         FILE *out = open_memstream(&text, &size);
         *running = strcmp(process->state, "running") == 0;
@@ -80,7 +80,7 @@ static int run_live(struct cli_options *o)
     sigaction(SIGINT, &action, NULL);
     do {
         struct winsize window = {.ws_row = 40};
-        struct profile_error err;
+        struct error err;
         if (terminal)
             ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
         long rows = window.ws_row > 24 ? (window.ws_row - 14) / 2 : 5;

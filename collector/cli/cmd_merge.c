@@ -18,7 +18,7 @@ static int check_output(struct cli_options *o, const char *command)
 
 static int write_result(struct cli_options *o, struct profile *p)
 {
-    struct profile_error err;
+    struct error err;
     bool ok = profile_write_file(p, o->output, &err);
     profile_free(p);
     return ok ? 0 : cli_fail(o->output, err.text);
@@ -36,7 +36,7 @@ static int run_merge(struct cli_options *o)
 
 static int run_filter(struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     int status = check_output(o, "filter");
     if (status)
         return status;
@@ -50,7 +50,7 @@ static int run_filter(struct cli_options *o)
     return compact ? write_result(o, compact) : status;
 }
 
-static bool print_top(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+static bool print_top(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     (void)symbol;
     (void)err;

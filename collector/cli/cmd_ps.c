@@ -22,7 +22,7 @@ static void print_process(const struct remote_process *process)
 
 static int run_ps(struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     size_t n;
     struct remote_process *list = remote_list(o->http, &n, &err);
     if (!list)

@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/run_check.h"
 #include "cli/run_summary.h"
-#include "profile/mem.h"
 #include "serve/collector.h"
 #include "serve/http.h"
 #include "serve/pprof.h"
@@ -140,8 +140,7 @@ struct session {
     char folder[64], socket_path[96];
 };
 
-static bool open_session(struct session *session, const struct cli_options *o,
-                         struct profile_error *err)
+static bool open_session(struct session *session, const struct cli_options *o, struct error *err)
 {
     static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
                                                  NULL};
@@ -150,8 +149,7 @@ static bool open_session(struct session *session, const struct cli_options *o,
     snprintf(session->folder, sizeof session->folder, "%s/prof-XXXXXX",
              runtime && strlen(runtime) < 40 && access(runtime, W_OK) == 0 ? runtime : "/tmp");
     if (!mkdtemp(session->folder))
-        return profile_fail(err, "no folder for the socket: %s: %s", session->folder,
-                            strerror(errno));
+        return fail_with(err, "no folder for the socket: %s: %s", session->folder, strerror(errno));
     if (geteuid() == 0)
         chmod(session->folder, 0711); /* its workers may be other users: collector/serve */
     snprintf(session->socket_path, sizeof session->socket_path, "%s/socket", session->folder);
@@ -178,7 +176,7 @@ static bool open_session(struct session *session, const struct cli_options *o,
 static int run_run(struct cli_options *o)
 {
     struct session session;
-    struct profile_error err;
+    struct error err;
     sigset_t mask;
     int error;
     if (!o->n_arguments) {

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/commands.h"
-#include "profile/mem.h"
 #include "serve/collector.h"
 #include "serve/http.h"
 #include "serve/pprof.h"
@@ -35,7 +35,7 @@ static int run_serve(struct cli_options *o)
     static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
                                                  web_routes, NULL};
     struct collector collector;
-    struct profile_error err;
+    struct error err;
     if (o->n_arguments)
         return cli_fail(o->arguments[0], "prof serve takes no arguments: see prof help serve");
     struct collector_options options = {

@@ -7,7 +7,7 @@
 
 static int run_symbolize(struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     if (!o->output) {
         fprintf(stderr, "prof symbolize: where to? give --output FILE (- is standard output)\n");
         return 2;

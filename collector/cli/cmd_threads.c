@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "outside/outside.h"
 #include "profile/profile_io.h"
 #include "report/text.h"
 #include "symbolize/symbolize.h"
-#include "walk/walk.h"
 
 /* The number of a process, or 0. A file of that name goes first: ./123 */
 static pid_t process_number(const char *text)
@@ -55,14 +55,14 @@ static int print(struct cli_options *o, struct profile *p)
 
 static int run_threads(struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     if (o->n_arguments != 1) {
         fprintf(stderr, "prof threads: give one process number or one core file\n");
         return 2;
     }
     const char *name = o->arguments[0];
     pid_t pid = process_number(name);
-    struct profile *p = pid ? walk_process(pid, &err) : walk_core(name, &err);
+    struct profile *p = pid ? outside_process(pid, &err) : outside_core(name, &err);
     if (!p)
         return cli_fail(name, err.text);
     int status = 0;

@@ -1,7 +1,7 @@
 #include "cli/commands.h"
 #include "cli/run_report.h"
 
-static bool print_top(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+static bool print_top(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     (void)symbol;
     (void)err;

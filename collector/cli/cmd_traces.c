@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 #include "cli/run_report.h"
 
-static bool print_traces(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+static bool print_traces(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     (void)symbol;
     (void)err;
@@ -10,7 +10,7 @@ static bool print_traces(struct report *r, const char *symbol, FILE *out, struct
     return true;
 }
 
-static bool print_tags(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+static bool print_tags(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     (void)symbol;
     (void)err;
@@ -18,7 +18,7 @@ static bool print_tags(struct report *r, const char *symbol, FILE *out, struct p
     return true;
 }
 
-static bool print_raw(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+static bool print_raw(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     (void)symbol;
     (void)err;

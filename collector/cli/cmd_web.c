@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/commands.h"
-#include "profile/mem.h"
 #include "serve/collector.h"
 #include "serve/http.h"
 #include "web/web.h"
@@ -35,7 +35,7 @@ static int serve_files(struct cli_options *o, struct web *web, const sigset_t *e
 {
     static const struct route *const tables[] = {web_routes, NULL};
     struct collector collector = {0}; /* without processes */
-    struct profile_error err;
+    struct error err;
     struct http_options options = {
         .address = o->http ? o->http : DEFAULT_HTTP, .tables = tables, .context = web};
     int got;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 /* Named in a notice; the rest is counted. */
 #define PROGRAMS_TOLD 6
@@ -84,7 +84,7 @@ static const char *choose_kind(const struct dump *dumps, size_t n, const char *p
     return wanted[0];
 }
 
-static struct dump *read_names(const char *dir, size_t *n, struct profile_error *err)
+static struct dump *read_names(const char *dir, size_t *n, struct error *err)
 {
     struct dump *dumps = mem_zero(1, sizeof(*dumps));
     size_t cap = 1;
@@ -92,7 +92,7 @@ static struct dump *read_names(const char *dir, size_t *n, struct profile_error 
     DIR *d = opendir(dir);
     *n = 0;
     if (!d) {
-        profile_fail(err, "%s", strerror(errno));
+        fail_with(err, "%s", strerror(errno));
         free(dumps);
         return NULL;
     }
@@ -164,8 +164,8 @@ static char *tell_chosen(const char *dir, const char *kind, const struct dump *c
     return text;
 }
 
-static void fail_empty(struct profile_error *err, const struct dump *dumps, size_t n,
-                       const char *kind, const char *program)
+static void fail_empty(struct error *err, const struct dump *dumps, size_t n, const char *kind,
+                       const char *program)
 {
     const struct dump **all = mem_zero(n, sizeof(*all));
     size_t processes = 0;
@@ -176,19 +176,19 @@ static void fail_empty(struct profile_error *err, const struct dump *dumps, size
             all[processes++] = &dumps[i];
     char *kinds = join_kinds(dumps, n, ""), *programs = join_programs(all, processes);
     if (!n)
-        profile_fail(err, "no dumps (EXE.PID.SEQ.PROFILE.pb.gz) in this directory");
+        fail_with(err, "no dumps (EXE.PID.SEQ.PROFILE.pb.gz) in this directory");
     else if (program)
-        profile_fail(err, "no dump of kind '%s' of a program '%s' in this directory: there are %s",
-                     kind, program, programs);
+        fail_with(err, "no dump of kind '%s' of a program '%s' in this directory: there are %s",
+                  kind, program, programs);
     else
-        profile_fail(err, "no dump of kind '%s' in this directory: there are %s", kind, kinds);
+        fail_with(err, "no dump of kind '%s' in this directory: there are %s", kind, kinds);
     free(programs);
     free(kinds);
     free(all);
 }
 
 bool dump_dir_list(const char *dir, const char *kind, const char *program, struct dump_list *out,
-                   struct profile_error *err)
+                   struct error *err)
 {
     size_t n;
     struct dump *dumps = read_names(dir, &n, err);

@@ -17,7 +17,7 @@ struct dump_list {
  * cpu, threads, ... there is. program: only processes of that name (EXE or EXE.PID, with
  * the shell's wildcards); NULL: all. False with *err: unreadable, or nothing there. */
 bool dump_dir_list(const char *dir, const char *kind, const char *program, struct dump_list *out,
-                   struct profile_error *err);
+                   struct error *err);
 void dump_list_free(struct dump_list *l);
 
 #endif

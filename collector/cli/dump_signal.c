@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "dump/directory.h"
-#include "profile/mem.h"
 #include "runtime/config.h"
 
 #define PATIENCE_MS 10000
@@ -42,12 +42,12 @@ static char *read_proc(pid_t pid, const char *name, size_t *size)
 
 /* The process's own settings into `config`, as its constructor read them: from the
  * environment it started with; a relative directory is one of where it is now. */
-static bool read_settings(pid_t pid, struct profile_error *err)
+static bool read_settings(pid_t pid, struct error *err)
 {
     size_t size, count = 0, room = 0;
     char folder[64], *text = read_proc(pid, "environ", &size);
     if (!text)
-        return profile_fail(err, "its environment can't be read: %s", strerror(errno));
+        return fail_with(err, "its environment can't be read: %s", strerror(errno));
     char **words = NULL;
     for (char *at = text; at < text + size; at += strlen(at) + 1) {
         words = mem_grow(words, count + 1, &room, sizeof *words);
@@ -63,7 +63,7 @@ static bool read_settings(pid_t pid, struct profile_error *err)
         good = fchdir(here) == 0;
     }
     if (!good)
-        profile_fail(err, "%s: %s", folder, strerror(errno));
+        fail_with(err, "%s: %s", folder, strerror(errno));
     if (here >= 0)
         close(here);
     free(words);
@@ -72,17 +72,17 @@ static bool read_settings(pid_t pid, struct profile_error *err)
 }
 
 /* The dump signal ends a process that has no handler for it. */
-static bool check_process(pid_t pid, unsigned *own_pid, struct profile_error *err)
+static bool check_process(pid_t pid, unsigned *own_pid, struct error *err)
 {
     size_t size;
     char *maps = read_proc(pid, "maps", &size);
     if (!maps)
-        return profile_fail(err, "%s", errno == ENOENT ? "no such process" : strerror(errno));
+        return fail_with(err, "%s", errno == ENOENT ? "no such process" : strerror(errno));
     bool has_libprof = strstr(maps, "/libprof.so") || strstr(maps, "/memfd:libprof");
     free(maps);
     if (!has_libprof)
-        return profile_fail(err, "no collector knows it and it runs without libprof: start it "
-                                 "with prof run, or with LD_PRELOAD=libprof.so");
+        return fail_with(err, "no collector knows it and it runs without libprof: start it "
+                              "with prof run, or with LD_PRELOAD=libprof.so");
     if (!read_settings(pid, err))
         return false;
     char *status = read_proc(pid, "status", &size);
@@ -94,10 +94,10 @@ static bool check_process(pid_t pid, unsigned *own_pid, struct profile_error *er
         *own_pid = (unsigned)strtoul(at, &at, 10); /* the last: as it sees itself */
     free(status);
     if (!config.signal)
-        return profile_fail(err, "it takes no dump signal (LIBPROF_SIGNAL=none)");
+        return fail_with(err, "it takes no dump signal (LIBPROF_SIGNAL=none)");
     if (!(mask >> (config.signal - 1) & 1))
-        return profile_fail(err, "it doesn't handle signal %u, which asks libprof for a dump",
-                            (unsigned)config.signal);
+        return fail_with(err, "it doesn't handle signal %u, which asks libprof for a dump",
+                         (unsigned)config.signal);
     return true;
 }
 
@@ -184,7 +184,7 @@ static unsigned wait_dump(const struct watch *watch, int pidfd, unsigned before)
     return 0;
 }
 
-char **dump_by_signal(pid_t pid, size_t *n, struct profile_error *err)
+char **dump_by_signal(pid_t pid, size_t *n, struct error *err)
 {
     unsigned own_pid = 0, sequence = 0;
     struct watch watch;
@@ -192,18 +192,17 @@ char **dump_by_signal(pid_t pid, size_t *n, struct profile_error *err)
     /* first, so that the signal reaches what was looked at */
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) {
-        profile_fail(err, "%s", errno == ESRCH ? "no such process" : strerror(errno));
+        fail_with(err, "%s", errno == ESRCH ? "no such process" : strerror(errno));
         return NULL;
     }
     if (check_process(pid, &own_pid, err)) {
         start_watch(&watch, pid, own_pid);
         unsigned before = newest_sequence(&watch, watch.finished);
         if (syscall(SYS_pidfd_send_signal, pidfd, (int)config.signal, NULL, 0) < 0)
-            profile_fail(err, "can't be signalled: %s", strerror(errno));
+            fail_with(err, "can't be signalled: %s", strerror(errno));
         else if ((sequence = wait_dump(&watch, pidfd, before)) == 0)
-            profile_fail(err, "asked by signal, it wrote no dump that matches %s%s%s",
-                         watch.finished, config.socket[0] ? ": it has a collector at " : "",
-                         config.socket);
+            fail_with(err, "asked by signal, it wrote no dump that matches %s%s%s", watch.finished,
+                      config.socket[0] ? ": it has a collector at " : "", config.socket);
         else
             paths = list_files(&watch, sequence, n);
     }

@@ -19,6 +19,6 @@
  * Waits for them, ten seconds at most. NULL with *err: no such process, not ours to
  * signal, without libprof (the signal would kill it), or no dump came.
  */
-char **dump_by_signal(pid_t pid, size_t *n, struct profile_error *err);
+char **dump_by_signal(pid_t pid, size_t *n, struct error *err);
 
 #endif

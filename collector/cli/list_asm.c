@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
-#include "profile/regex.h"
+#include "base/mem.h"
+#include "base/regex.h"
 #include "symbolize/disassemble.h"
 
 /* An address of a function asked for, with its cost. */
@@ -96,7 +96,7 @@ static void print_instructions(const struct report *r, const struct instructions
 static void print_routine(const struct report *r, const struct cost *costs, size_t n, FILE *out)
 {
     char a[UNIT_TEXT], b[UNIT_TEXT], c[UNIT_TEXT];
-    struct profile_error err;
+    struct error err;
     int64_t flat = 0, cum = 0;
     for (size_t i = 0; i < n; i++) {
         flat += costs[i].flat;
@@ -122,7 +122,7 @@ static void print_routine(const struct report *r, const struct cost *costs, size
     }
 }
 
-bool list_asm(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+bool list_asm(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     struct regex *rx = regex_compile("argument", symbol, err);
     char total[UNIT_TEXT];
@@ -140,5 +140,5 @@ bool list_asm(struct report *r, const char *symbol, FILE *out, struct profile_er
     }
     regex_free(rx);
     free(costs);
-    return n || profile_fail(err, "no matches found for regexp: %.300s", symbol);
+    return n || fail_with(err, "no matches found for regexp: %.300s", symbol);
 }

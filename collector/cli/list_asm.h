@@ -5,6 +5,6 @@
 #include "cli/run_report.h"
 
 /* A report_fn; the report is open with PROFILE_ADDRESSES and without inlines. */
-bool list_asm(struct report *r, const char *symbol, FILE *out, struct profile_error *err);
+bool list_asm(struct report *r, const char *symbol, FILE *out, struct error *err);
 
 #endif

@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/dump_dir.h"
 #include "cli/remote.h"
-#include "profile/mem.h"
 #include "profile/profile_io.h"
 #include "symbolize/symbolize.h"
 
@@ -20,7 +20,7 @@ struct profile_list {
 };
 
 static bool keep(struct profile_list *l, struct profile *p, const char *name,
-                 const struct profile_error *err)
+                 const struct error *err)
 {
     if (!p) {
         cli_fail(name, err->text);
@@ -33,7 +33,7 @@ static bool keep(struct profile_list *l, struct profile *p, const char *name,
 
 static bool read_into(struct profile_list *l, const char *path)
 {
-    struct profile_error err;
+    struct error err;
     struct profile *p = profile_read_file(path, &err);
     return keep(l, p, path, &err);
 }
@@ -41,7 +41,7 @@ static bool read_into(struct profile_list *l, const char *path)
 /* http://HOST:PORT/PATH, as prof serve and Go's net/http/pprof answer it. */
 static bool read_url(struct profile_list *l, const char *url, const struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     const char *rest = url + strlen(HTTP);
     size_t n = strcspn(rest, "/");
     unsigned seconds = remote_seconds(o, 0);
@@ -56,7 +56,7 @@ static bool read_url(struct profile_list *l, const char *url, const struct cli_o
 /* PID, or PID.N after an exec, of a process that a collector knows. */
 static bool read_process(struct profile_list *l, const char *id, const struct cli_options *o)
 {
-    struct profile_error err;
+    struct error err;
     const char *kind = o->profile_kind ? o->profile_kind : "heap";
     bool cpu = strcmp(kind, "cpu") == 0;
     unsigned seconds = remote_seconds(o, 0);
@@ -80,7 +80,7 @@ static bool read_argument(struct profile_list *l, const char *path, struct cli_o
     if (!S_ISDIR(st.st_mode))
         return read_into(l, path);
     struct dump_list dumps;
-    struct profile_error err;
+    struct error err;
     if (!dump_dir_list(path, o->profile_kind, o->program, &dumps, &err)) {
         cli_fail(path, err.text);
         return false;
@@ -105,7 +105,7 @@ static struct profile *read_merged(char *const *paths, int n, struct cli_options
 {
     struct profile_list l = {0};
     struct profile *merged = NULL;
-    struct profile_error err;
+    struct error err;
     bool ok = true;
     for (int i = 0; ok && i < n; i++)
         ok = read_argument(&l, paths[i], o);
@@ -121,7 +121,7 @@ static struct profile *read_merged(char *const *paths, int n, struct cli_options
 /* p becomes p - base. False: told. */
 static bool subtract_base(struct cli_options *o, struct profile **p)
 {
-    struct profile_error err;
+    struct error err;
     bool diff = o->diff_base != NULL;
     char *path = (char *)(uintptr_t)(diff ? o->diff_base : o->base);
     struct profile *base = path ? read_merged(&path, 1, o) : NULL;
@@ -183,7 +183,7 @@ static void restyle_names(struct cli_options *o, struct profile *p)
 
 struct profile *cli_load(struct cli_options *o, int first, uint64_t **entries)
 {
-    struct profile_error err;
+    struct error err;
     if (first >= o->n_arguments) {
         fprintf(stderr, "prof: no profile named: give a file, a directory, a URL, the PID of a "
                         "process of prof serve, or - for standard input\n");

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/profile_io.h"
 #include "serve/client.h"
 
@@ -33,7 +33,7 @@ static bool parse_line(char *line, struct remote_process *out)
     return true;
 }
 
-struct remote_process *remote_list(const char *address, size_t *n, struct profile_error *err)
+struct remote_process *remote_list(const char *address, size_t *n, struct error *err)
 {
     size_t size, room = 1;
     char *text = client_request(address, "GET", "/ps", &size, NULL, NULL, err), *rest = text;
@@ -82,7 +82,7 @@ static void show_progress(void *context, unsigned seconds)
 }
 
 static char *fetch_path(const char *address, const char *path, unsigned seconds, size_t *size,
-                        struct profile_error *err)
+                        struct error *err)
 {
     bool terminal = isatty(STDERR_FILENO);
     char *full = seconds
@@ -97,7 +97,7 @@ static char *fetch_path(const char *address, const char *path, unsigned seconds,
 }
 
 char *remote_fetch(const char *address, const char *id, const char *name, unsigned seconds,
-                   size_t *size, struct profile_error *err)
+                   size_t *size, struct error *err)
 {
     char *path = mem_printf("/p/%s/debug/pprof/%s", id, name);
     char *bytes = fetch_path(address, path, seconds, size, err);
@@ -106,7 +106,7 @@ char *remote_fetch(const char *address, const char *id, const char *name, unsign
 }
 
 struct profile *remote_profile_path(const char *address, const char *path, unsigned seconds,
-                                    struct profile_error *err)
+                                    struct error *err)
 {
     size_t size;
     char *bytes = fetch_path(address, path, seconds, &size, err);
@@ -116,7 +116,7 @@ struct profile *remote_profile_path(const char *address, const char *path, unsig
 }
 
 struct profile *remote_profile(const char *address, const char *id, const char *name,
-                               unsigned seconds, struct profile_error *err)
+                               unsigned seconds, struct error *err)
 {
     char *path = mem_printf("/p/%s/debug/pprof/%s", id, name);
     struct profile *profile = remote_profile_path(address, path, seconds, err);

@@ -19,7 +19,7 @@ struct remote_process {
 };
 
 /* All processes; address: NULL for the default. malloc'ed; NULL with *err. */
-struct remote_process *remote_list(const char *address, size_t *n, struct profile_error *err);
+struct remote_process *remote_list(const char *address, size_t *n, struct error *err);
 void remote_free(struct remote_process *list, size_t n);
 /* The entry of an id; NULL. */
 const struct remote_process *remote_find(const struct remote_process *list, size_t n,
@@ -27,14 +27,14 @@ const struct remote_process *remote_find(const struct remote_process *list, size
 
 /* The bytes of /p/ID/debug/pprof/NAME, with a line of progress on a terminal. */
 char *remote_fetch(const char *address, const char *id, const char *name, unsigned seconds,
-                   size_t *size, struct profile_error *err);
+                   size_t *size, struct error *err);
 /* The same, read. */
 struct profile *remote_profile(const char *address, const char *id, const char *name,
-                               unsigned seconds, struct profile_error *err);
+                               unsigned seconds, struct error *err);
 
 /* Of any path, at any server of net/http/pprof's profiles. */
 struct profile *remote_profile_path(const char *address, const char *path, unsigned seconds,
-                                    struct profile_error *err);
+                                    struct error *err);
 
 /* --seconds, at least 1; 0: it makes no sense (told). */
 unsigned remote_seconds(const struct cli_options *o, unsigned standard);

@@ -13,19 +13,19 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 /* Scripts may name scripts: as deep as the kernel follows (BINPRM, linux/fs/exec.c). */
 #define SCRIPTS_MAX 5
 
-char *run_find_library(struct profile_error *err)
+char *run_find_library(struct error *err)
 {
     const char *given = getenv("LIBPROF_SO");
     char self[PATH_MAX];
     if (given && *given) {
         if (access(given, R_OK) == 0)
             return mem_strdup(given);
-        profile_fail(err, "LIBPROF_SO names %s: %s", given, strerror(errno));
+        fail_with(err, "LIBPROF_SO names %s: %s", given, strerror(errno));
         return NULL;
     }
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -46,7 +46,7 @@ char *run_find_library(struct profile_error *err)
         free(places[i]);
     }
     if (!found)
-        profile_fail(err, "libprof.so is not where it was installed: name it in LIBPROF_SO");
+        fail_with(err, "libprof.so is not where it was installed: name it in LIBPROF_SO");
     return found;
 }
 
@@ -69,16 +69,16 @@ static char *look_up(const char *name)
     return NULL;
 }
 
-static bool check_privileges(const char *path, int fd, struct profile_error *err)
+static bool check_privileges(const char *path, int fd, struct error *err)
 {
     struct stat info;
     if (fstat(fd, &info) == 0 && ((info.st_mode & S_ISUID && info.st_uid != geteuid()) ||
                                   (info.st_mode & S_ISGID && info.st_gid != getegid())))
-        return profile_fail(err, "%s is set%cid: the loader ignores LD_PRELOAD for it", path,
-                            info.st_mode & S_ISUID ? 'u' : 'g');
+        return fail_with(err, "%s is set%cid: the loader ignores LD_PRELOAD for it", path,
+                         info.st_mode & S_ISUID ? 'u' : 'g');
     if (fgetxattr(fd, "security.capability", NULL, 0) > 0 && geteuid() != 0)
-        return profile_fail(err, "%s has file capabilities: the loader ignores LD_PRELOAD for it",
-                            path);
+        return fail_with(err, "%s has file capabilities: the loader ignores LD_PRELOAD for it",
+                         path);
     return true;
 }
 
@@ -93,7 +93,7 @@ static bool is_script(const char *head, size_t length, char *interpreter, size_t
 }
 
 static bool check_interpreter(const char *path, int fd, const ElfW(Phdr) * segment,
-                              struct profile_error *err)
+                              struct error *err)
 {
     char loader[256] = "";
     size_t length = segment->p_filesz < sizeof loader - 1 ? segment->p_filesz : sizeof loader - 1;
@@ -102,10 +102,10 @@ static bool check_interpreter(const char *path, int fd, const ElfW(Phdr) * segme
     const char *name = strrchr(loader, '/');
     name = name ? name + 1 : loader;
     if (strncmp(name, "ld-musl", 7) == 0)
-        return profile_fail(err, "%s is made for musl (%s): libprof.so is for glibc", path, loader);
+        return fail_with(err, "%s is made for musl (%s): libprof.so is for glibc", path, loader);
     if (strncmp(name, "ld-linux", 8) != 0 && strncmp(name, "ld.so", 5) != 0 &&
         strncmp(name, "ld64", 4) != 0 && strncmp(name, "ld-2", 4) != 0)
-        return profile_fail(err, "%s has a loader libprof.so isn't for: %s", path, loader);
+        return fail_with(err, "%s has a loader libprof.so isn't for: %s", path, loader);
     return true;
 }
 
@@ -135,21 +135,20 @@ static char *find_needed(int fd, const char *start)
 
 /* ThreadSanitizer's shared runtime interposes what libprof.so looks functions up with, and
  * crashes when that is called before its own start. */
-static bool check_runtime(const char *path, int fd, struct profile_error *err)
+static bool check_runtime(const char *path, int fd, struct error *err)
 {
     char *runtime = find_needed(fd, "libtsan.so");
     if (runtime)
-        profile_fail(err,
-                     "%s has ThreadSanitizer's runtime in a library (%s), which must be started "
-                     "before libprof.so: link it with -static-libtsan",
-                     path, runtime);
+        fail_with(err,
+                  "%s has ThreadSanitizer's runtime in a library (%s), which must be started "
+                  "before libprof.so: link it with -static-libtsan",
+                  path, runtime);
     bool good = !runtime;
     free(runtime);
     return good;
 }
 
-static bool check_elf(const char *path, int fd, const ElfW(Ehdr) * header,
-                      struct profile_error *err)
+static bool check_elf(const char *path, int fd, const ElfW(Ehdr) * header, struct error *err)
 {
     const unsigned own_class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
 #if defined(__x86_64__)
@@ -158,12 +157,12 @@ static bool check_elf(const char *path, int fd, const ElfW(Ehdr) * header,
     const unsigned own_machine = EM_AARCH64;
 #endif
     if (header->e_ident[EI_CLASS] != own_class)
-        return profile_fail(err, "%s is a %d-bit program: libprof.so is %d-bit", path,
-                            header->e_ident[EI_CLASS] == ELFCLASS32 ? 32 : 64,
-                            (int)sizeof(void *) * 8);
+        return fail_with(err, "%s is a %d-bit program: libprof.so is %d-bit", path,
+                         header->e_ident[EI_CLASS] == ELFCLASS32 ? 32 : 64,
+                         (int)sizeof(void *) * 8);
     if (header->e_machine != own_machine)
-        return profile_fail(err, "%s is for another machine (ELF machine %d)", path,
-                            header->e_machine);
+        return fail_with(err, "%s is for another machine (ELF machine %d)", path,
+                         header->e_machine);
     for (unsigned i = 0; i < header->e_phnum; i++) {
         ElfW(Phdr) segment;
         off_t at = (off_t)(header->e_phoff + (uint64_t)i * header->e_phentsize);
@@ -172,13 +171,13 @@ static bool check_elf(const char *path, int fd, const ElfW(Ehdr) * header,
         if (segment.p_type == PT_INTERP)
             return check_interpreter(path, fd, &segment, err) && check_runtime(path, fd, err);
     }
-    return profile_fail(err,
-                        "%s is statically linked: nothing can be preloaded into it; link it "
-                        "dynamically",
-                        path);
+    return fail_with(err,
+                     "%s is statically linked: nothing can be preloaded into it; link it "
+                     "dynamically",
+                     path);
 }
 
-bool run_check_program(const char *name, struct profile_error *err)
+bool run_check_program(const char *name, struct error *err)
 {
     char *path = look_up(name);
     bool good = true;
@@ -207,7 +206,7 @@ bool run_check_program(const char *name, struct profile_error *err)
     return good;
 }
 
-bool run_make_directory(const char *path, bool *made, struct profile_error *err)
+bool run_make_directory(const char *path, bool *made, struct error *err)
 {
     struct stat st;
     char *copy = mem_strdup(path);
@@ -219,9 +218,9 @@ bool run_make_directory(const char *path, bool *made, struct profile_error *err)
     free(copy);
     *made = mkdir(path, 0777) == 0;
     if (!*made && errno != EEXIST)
-        return profile_fail(err, "no profiles can be written there: %s", strerror(errno));
+        return fail_with(err, "no profiles can be written there: %s", strerror(errno));
     if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-        return profile_fail(err, "no profiles can be written there: %s", strerror(ENOTDIR));
+        return fail_with(err, "no profiles can be written there: %s", strerror(ENOTDIR));
     return access(path, W_OK | X_OK) == 0 ||
-           profile_fail(err, "no profiles can be written there: %s", strerror(errno));
+           fail_with(err, "no profiles can be written there: %s", strerror(errno));
 }

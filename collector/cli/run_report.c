@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 /* A heap of which nothing is left looks like an empty profile. */
 static void hint_at_other_types(struct cli_options *o, const struct report *r)
@@ -25,7 +25,7 @@ static void hint_at_other_types(struct cli_options *o, const struct report *r)
 int cli_run_report(struct cli_options *o, int first, const char *symbol, report_fn *print)
 {
     struct report r;
-    struct profile_error err;
+    struct error err;
     struct profile *p = cli_load(o, first, NULL);
     if (!p)
         return 1;

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 /* symbol: the command's function argument, or NULL. False with *err. */
-typedef bool report_fn(struct report *r, const char *symbol, FILE *out, struct profile_error *err);
+typedef bool report_fn(struct report *r, const char *symbol, FILE *out, struct error *err);
 
 /* The files start at argument `first`. Returns the exit status. */
 int cli_run_report(struct cli_options *o, int first, const char *symbol, report_fn *print);

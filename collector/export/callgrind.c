@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+#include "base/mem.h"
 #include "export/export.h"
 #include "export/frames.h"
 #include "export/link_address.h"
 #include "export/strings.h"
-#include "profile/hash.h"
-#include "profile/mem.h"
 
 #define ROOT_NAME "[root]"
 #define NONE UINT32_MAX
@@ -343,7 +343,7 @@ static void release(struct callgrind *c)
 }
 
 bool callgrind_write(struct writer *out, const struct profile *p,
-                     const struct export_options *options, struct profile_error *err)
+                     const struct export_options *options, struct error *err)
 {
     struct callgrind c = {.out = out, .p = p, .n_types = p->n_sample_types};
     struct frame_stack stack = {0};

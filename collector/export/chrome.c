@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "export/export.h"
 #include "export/tree.h"
-#include "profile/mem.h"
 
 /* The format's unit is the microsecond, as a decimal fraction. */
 static void put_time(struct writer *w, int64_t value, bool is_nanoseconds)
@@ -64,12 +64,12 @@ static void put_events(struct writer *w, const struct tree *t, size_t type, bool
 }
 
 bool chrome_write(struct writer *out, const struct profile *p, const struct export_options *options,
-                  struct profile_error *err)
+                  struct error *err)
 {
     size_t type = (size_t)options->type;
     if (export_is_diff(p))
-        return profile_fail(err, "a comparison does not fit into the chrome format; use json, "
-                                 "svg, html or folded");
+        return fail_with(err, "a comparison does not fit into the chrome format; use json, "
+                              "svg, html or folded");
     if (!export_check_positive(p, options->type, "chrome", err))
         return false;
     bool is_nanoseconds = strcmp(p->sample_types[type].unit, "nanoseconds") == 0;

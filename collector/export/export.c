@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "export/json.h"
-#include "profile/mem.h"
 
 const struct export_format export_formats[] = {
     {"callgrind", "call tree, lines and assembly in KCachegrind", callgrind_write},
@@ -20,7 +20,7 @@ const struct export_format export_formats[] = {
     {0},
 };
 
-const struct export_format *export_find_format(const char *name, struct profile_error *err)
+const struct export_format *export_find_format(const char *name, struct error *err)
 {
     char names[256] = "";
     size_t n = 0;
@@ -29,7 +29,7 @@ const struct export_format *export_find_format(const char *name, struct profile_
             return f;
         n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "", f->name);
     }
-    profile_fail(err, "unknown format \"%s\"; there are %s", name, names);
+    fail_with(err, "unknown format \"%s\"; there are %s", name, names);
     return NULL;
 }
 
@@ -47,8 +47,7 @@ bool export_is_diff(const struct profile *p)
     return false;
 }
 
-bool export_check_positive(const struct profile *p, int type, const char *format,
-                           struct profile_error *err)
+bool export_check_positive(const struct profile *p, int type, const char *format, struct error *err)
 {
     for (size_t i = 0; i < p->n_samples; i++) {
         const struct profile_sample *s = p->samples[i];
@@ -58,11 +57,11 @@ bool export_check_positive(const struct profile *p, int type, const char *format
             if (type >= 0 && t != (size_t)type)
                 continue;
             if (is_base ? s->values[t] > 0 : s->values[t] < 0)
-                return profile_fail(err,
-                                    "%s has negative values (of %s), which the %s format cannot "
-                                    "hold; use json, text or pb",
-                                    export_is_diff(p) ? "the comparison" : "the difference",
-                                    p->sample_types[t].type, format);
+                return fail_with(err,
+                                 "%s has negative values (of %s), which the %s format cannot "
+                                 "hold; use json, text or pb",
+                                 export_is_diff(p) ? "the comparison" : "the difference",
+                                 p->sample_types[t].type, format);
         }
     }
     return true;

@@ -21,7 +21,7 @@ struct export_options {
 /* False with *err if the format cannot hold this profile; what *out holds then is
  * to be thrown away. */
 typedef bool export_write_fn(struct writer *out, const struct profile *p,
-                             const struct export_options *options, struct profile_error *err);
+                             const struct export_options *options, struct error *err);
 
 struct export_format {
     const char *name;    /* for --to */
@@ -33,7 +33,7 @@ struct export_format {
 extern const struct export_format export_formats[];
 
 /* NULL with *err that lists the names. */
-const struct export_format *export_find_format(const char *name, struct profile_error *err);
+const struct export_format *export_find_format(const char *name, struct error *err);
 
 /* ---- For the formats ---- */
 
@@ -43,7 +43,7 @@ bool export_is_base(const struct profile_sample *s);
 bool export_is_diff(const struct profile *p);
 /* Fails with a clear line if a value is negative: of one type, or of all (-1). */
 bool export_check_positive(const struct profile *p, int type, const char *format,
-                           struct profile_error *err);
+                           struct error *err);
 /* a + b, stopping at the ends of the range. */
 int64_t export_add(int64_t a, int64_t b);
 /* Sum of a type's values; base or not, as asked. Base values come out positive. */

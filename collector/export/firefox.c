@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "export/export.h"
 #include "export/strings.h"
 #include "export/tree.h"
-#include "profile/mem.h"
 
 #define PROCESSED_VERSION 48
 #define GECKO_VERSION 29
@@ -312,7 +312,7 @@ static void put_threads(struct firefox *x)
 }
 
 bool firefox_write(struct writer *out, const struct profile *p,
-                   const struct export_options *options, struct profile_error *err)
+                   const struct export_options *options, struct error *err)
 {
     struct firefox x = {.out = out, .p = p};
     if (!export_check_positive(p, -1, "firefox", err))

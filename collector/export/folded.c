@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+#include "base/mem.h"
 #include "export/export.h"
 #include "export/frames.h"
-#include "profile/hash.h"
-#include "profile/mem.h"
 
 struct folded_line {
     UT_hash_handle hh;
@@ -70,7 +70,7 @@ static void put_lines(struct writer *out, struct folded_line *lines, bool is_dif
 }
 
 bool folded_write(struct writer *out, const struct profile *p, const struct export_options *options,
-                  struct profile_error *err)
+                  struct error *err)
 {
     struct folded_line *lines = NULL;
     struct frame_stack stack = {0};

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
-#include "profile/mem.h"
+#include "base/hash.h"
+#include "base/mem.h"
 
 #define obstack_chunk_alloc mem_alloc
 #define obstack_chunk_free free

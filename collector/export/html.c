@@ -43,7 +43,7 @@ static const char body[] =
     "<noscript>This page draws its data with a script.</noscript>\n";
 
 bool html_write(struct writer *out, const struct profile *p, const struct export_options *options,
-                struct profile_error *err)
+                struct error *err)
 {
     for (size_t type = 0; type < p->n_sample_types; type++)
         if (!export_check_positive(p, (int)type, "html", err))

@@ -130,7 +130,7 @@ static void put_nodes(struct writer *w, const struct tree *t)
 }
 
 bool json_write(struct writer *out, const struct profile *p, const struct export_options *options,
-                struct profile_error *err)
+                struct error *err)
 {
     struct tree *t = tree_new(p);
     put_header(out, p, options, t->base_self != NULL);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "symbolize/elf_file.h"
 
 /* Longest call on x86-64: opcode, ModRM, SIB, 32-bit displacement. */

@@ -5,7 +5,7 @@
 #include "profile/profile_io.h"
 
 bool pb_write(struct writer *out, const struct profile *p, const struct export_options *options,
-              struct profile_error *err)
+              struct error *err)
 {
     unsigned char *data;
     size_t size;

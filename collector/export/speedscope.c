@@ -71,7 +71,7 @@ static void put_samples(struct writer *w, const struct profile *p, const struct 
 }
 
 bool speedscope_write(struct writer *out, const struct profile *p,
-                      const struct export_options *options, struct profile_error *err)
+                      const struct export_options *options, struct error *err)
 {
     if (!export_check_positive(p, -1, "speedscope", err))
         return false;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
-#include "profile/mem.h"
+#include "base/hash.h"
+#include "base/mem.h"
 
 struct string_number {
     UT_hash_handle hh;

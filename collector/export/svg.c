@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "export/export.h"
 #include "export/tree.h"
-#include "profile/mem.h"
 #include "profile/unit.h"
 #include "svg_js.h"
 
@@ -264,7 +264,7 @@ static uint32_t measure(struct svg *s)
 }
 
 bool svg_write(struct writer *out, const struct profile *p, const struct export_options *options,
-               struct profile_error *err)
+               struct error *err)
 {
     if (!export_check_positive(p, options->type, "svg", err))
         return false;

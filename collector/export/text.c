@@ -6,18 +6,18 @@
 #include "report/text.h"
 
 bool text_write(struct writer *out, const struct profile *p, const struct export_options *options,
-                struct profile_error *err)
+                struct error *err)
 {
     static const struct text_options plain;
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     if (!stream)
-        return profile_fail(err, "no memory for the text");
+        return fail_with(err, "no memory for the text");
     text_print_debug1(p, NULL, &plain, stream);
     bool ok = fclose(stream) == 0;
     if (ok)
         writer_put_bytes(out, text, size);
     free(text);
-    return ok || profile_fail(err, "no memory for the text");
+    return ok || fail_with(err, "no memory for the text");
 }

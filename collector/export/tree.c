@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "export/export.h"
-#include "profile/mem.h"
 
 /* A stack in terms of ranks, root first. */
 struct ranked_stack {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
+#include "base/hash.h"
 #include "profile/profile_ops.h"
 #include "profile/unit.h"
 

@@ -2,13 +2,12 @@
 #include "profile/profile.h"
 
 #include <obstack.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
-#include "profile/mem.h"
+#include "base/hash.h"
+#include "base/mem.h"
 
 #define obstack_chunk_alloc mem_alloc
 #define obstack_chunk_free free
@@ -26,15 +25,6 @@ struct profile_pool {
     struct interned *strings;
     size_t cap_samples, cap_mappings, cap_locations, cap_functions, cap_comments, cap_types;
 };
-
-bool profile_fail(struct profile_error *err, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(err->text, sizeof(err->text), fmt, ap);
-    va_end(ap);
-    return false;
-}
 
 struct profile *profile_new(void)
 {
@@ -186,10 +176,10 @@ int profile_default_index(const struct profile *p)
     return (int)p->n_sample_types - 1;
 }
 
-int profile_find_index(const struct profile *p, const char *name, struct profile_error *err)
+int profile_find_index(const struct profile *p, const char *name, struct error *err)
 {
     if (!p->n_sample_types) {
-        profile_fail(err, "profile has no samples");
+        fail_with(err, "profile has no samples");
         return -1;
     }
     if (!name || !*name)
@@ -199,8 +189,8 @@ int profile_find_index(const struct profile *p, const char *name, struct profile
     if (!*end) {
         if (n >= 0 && (size_t)n < p->n_sample_types)
             return (int)n;
-        profile_fail(err, "sample_index %s is outside the range [0..%zu]", name,
-                     p->n_sample_types - 1);
+        fail_with(err, "sample_index %s is outside the range [0..%zu]", name,
+                  p->n_sample_types - 1);
         return -1;
     }
     /* pprof's old option names put inuse_ before any type. */
@@ -213,7 +203,7 @@ int profile_find_index(const struct profile *p, const char *name, struct profile
     for (size_t i = 0, at = 0; i < p->n_sample_types && at < sizeof(known); i++)
         at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "",
                                p->sample_types[i].type);
-    profile_fail(err, "no sample type '%.100s': the profile has %s", name, known);
+    fail_with(err, "no sample type '%.100s': the profile has %s", name, known);
     return -1;
 }
 
@@ -233,38 +223,37 @@ const char *profile_program_name(const struct profile *p)
     return slash ? slash + 1 : p->mappings[0]->file;
 }
 
-static bool check_locations(const struct profile *p, struct profile_error *err)
+static bool check_locations(const struct profile *p, struct error *err)
 {
     for (size_t i = 0; i < p->n_locations; i++) {
         const struct profile_location *l = p->locations[i];
         if (l->mapping &&
             (l->mapping->id - 1 >= p->n_mappings || p->mappings[l->mapping->id - 1] != l->mapping))
-            return profile_fail(err, "location %zu: its mapping is not one of the profile's",
-                                i + 1);
+            return fail_with(err, "location %zu: its mapping is not one of the profile's", i + 1);
         for (size_t j = 0; j < l->n_lines; j++) {
             const struct profile_function *f = l->lines[j].function;
             if (!f)
-                return profile_fail(err, "location id: %zu has a line with nil function", i + 1);
+                return fail_with(err, "location id: %zu has a line with nil function", i + 1);
             if (f->id - 1 >= p->n_functions || p->functions[f->id - 1] != f)
-                return profile_fail(err, "location %zu: its function is not one of the profile's",
-                                    i + 1);
+                return fail_with(err, "location %zu: its function is not one of the profile's",
+                                 i + 1);
         }
     }
     return true;
 }
 
-bool profile_check(const struct profile *p, struct profile_error *err)
+bool profile_check(const struct profile *p, struct error *err)
 {
     if (!p->n_sample_types && p->n_samples)
-        return profile_fail(err, "missing sample type information");
+        return fail_with(err, "missing sample type information");
     for (size_t i = 0; i < p->n_samples; i++)
         for (size_t j = 0; j < p->samples[i]->n_locations; j++) {
             const struct profile_location *l = p->samples[i]->locations[j];
             if (!l)
-                return profile_fail(err, "sample %zu has nil location", i + 1);
+                return fail_with(err, "sample %zu has nil location", i + 1);
             if (l->id - 1 >= p->n_locations || p->locations[l->id - 1] != l)
-                return profile_fail(err, "sample %zu: its location is not one of the profile's",
-                                    i + 1);
+                return fail_with(err, "sample %zu: its location is not one of the profile's",
+                                 i + 1);
         }
     return check_locations(p, err);
 }

@@ -29,13 +29,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct profile_pool;
+#include "base/error.h"
 
-/* What went wrong, in one line without a trailing newline, without the name of
- * the file: the caller knows that better. */
-struct profile_error {
-    char text[512];
-};
+struct profile_pool;
 
 struct profile_value_type {
     const char *type; /* "inuse_space" */
@@ -163,7 +159,7 @@ int profile_default_index(const struct profile *p);
 /* Index for what the user typed: NULL or "" (the default), a number, a type name
  * ("inuse_space"; "contentions" and "inuse_contentions" too, as pprof takes them).
  * -1 with *err filled in. */
-int profile_find_index(const struct profile *p, const char *name, struct profile_error *err);
+int profile_find_index(const struct profile *p, const char *name, struct error *err);
 
 /* NULL or the label of that name. */
 const struct profile_label *profile_find_label(const struct profile_sample *s, const char *key);
@@ -173,10 +169,6 @@ const char *profile_program_name(const struct profile *p);
 
 /* Are all rules of the format kept (one value for each type, lines with functions,
  * locations that belong here)? Readers call it; so may the author of a profile. */
-bool profile_check(const struct profile *p, struct profile_error *err);
-
-/* Fills in err->text, printf style; returns false, so that it can end a function. */
-bool profile_fail(struct profile_error *err, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+bool profile_check(const struct profile *p, struct error *err);
 
 #endif

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
+#include "base/regex.h"
 #include "profile/profile_ops.h"
-#include "profile/regex.h"
 #include "profile/tag_filter.h"
 
 /* What a location means for the samples it is in. */
@@ -187,7 +187,7 @@ static void drop_below(struct profile_sample *s, const unsigned char *what)
     }
 }
 
-bool profile_prune(struct profile *p, struct profile_error *err)
+bool profile_prune(struct profile *p, struct error *err)
 {
     if (!*p->drop_frames)
         return true;
@@ -245,7 +245,7 @@ static void apply_prune_from(struct profile *p, const struct regex *rx)
 }
 
 static bool filter_names(struct profile *p, const struct profile_filter *f,
-                         profile_notice_fn *notice, void *arg, struct profile_error *err)
+                         profile_notice_fn *notice, void *arg, struct error *err)
 {
     struct name_filter n = {0};
     const struct {
@@ -290,7 +290,7 @@ static bool filter_names(struct profile *p, const struct profile_filter *f,
 }
 
 static bool filter_tags(struct profile *p, const struct profile_filter *f,
-                        profile_notice_fn *notice, void *arg, struct profile_error *err)
+                        profile_notice_fn *notice, void *arg, struct error *err)
 {
     struct tag_filter *focus = NULL, *ignore = NULL;
     bool ok = tag_filter_compile(&focus, "tagfocus", f->tagfocus, p, notice, arg, err) &&
@@ -317,7 +317,7 @@ static bool filter_tags(struct profile *p, const struct profile_filter *f,
 }
 
 bool profile_apply_filter(struct profile *p, const struct profile_filter *f,
-                          profile_notice_fn *notice, void *arg, struct profile_error *err)
+                          profile_notice_fn *notice, void *arg, struct error *err)
 {
     /* prune_from last, as pprof does: it changes what the others match. */
     struct profile_filter names = *f, prune = {.prune_from = f->prune_from};

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
+#include "base/hash.h"
 #include "profile/profile_ops.h"
 #include "profile/unit.h"
 
@@ -230,22 +230,21 @@ static bool same_type(const struct profile_value_type *a, const struct profile_v
     return n == k && memcmp(a->type, b->type, n) == 0 && unit_compatible(a->unit, b->unit);
 }
 
-static bool check_compatible(const struct profile *a, const struct profile *b,
-                             struct profile_error *err)
+static bool check_compatible(const struct profile *a, const struct profile *b, struct error *err)
 {
     if (*a->period_type.type && *b->period_type.type &&
         !same_type(&a->period_type, &b->period_type))
-        return profile_fail(err, "incompatible period types {%.60s %.60s} and {%.60s %.60s}",
-                            a->period_type.type, a->period_type.unit, b->period_type.type,
-                            b->period_type.unit);
+        return fail_with(err, "incompatible period types {%.60s %.60s} and {%.60s %.60s}",
+                         a->period_type.type, a->period_type.unit, b->period_type.type,
+                         b->period_type.unit);
     if (a->n_sample_types != b->n_sample_types)
-        return profile_fail(err, "incompatible sample types: %zu in one profile, %zu in another",
-                            a->n_sample_types, b->n_sample_types);
+        return fail_with(err, "incompatible sample types: %zu in one profile, %zu in another",
+                         a->n_sample_types, b->n_sample_types);
     for (size_t i = 0; i < a->n_sample_types; i++)
         if (!same_type(&a->sample_types[i], &b->sample_types[i]))
-            return profile_fail(err, "incompatible sample types {%.60s %.60s} and {%.60s %.60s}",
-                                a->sample_types[i].type, a->sample_types[i].unit,
-                                b->sample_types[i].type, b->sample_types[i].unit);
+            return fail_with(err, "incompatible sample types {%.60s %.60s} and {%.60s %.60s}",
+                             a->sample_types[i].type, a->sample_types[i].unit,
+                             b->sample_types[i].type, b->sample_types[i].unit);
     return true;
 }
 
@@ -323,7 +322,7 @@ static struct profile *with_units(struct profile *p, const struct profile *out, 
     return scaled;
 }
 
-struct profile *profile_merge(struct profile *const *in, size_t n, struct profile_error *err)
+struct profile *profile_merge(struct profile *const *in, size_t n, struct error *err)
 {
     for (size_t i = 1; i < n; i++)
         if (!check_compatible(in[0], in[i], err))

@@ -19,7 +19,7 @@
  * and so does what no sample refers to. Period type and sample types must agree in
  * type; units are converted to the finest. Merging one profile compacts it.
  */
-struct profile *profile_merge(struct profile *const *in, size_t n, struct profile_error *err);
+struct profile *profile_merge(struct profile *const *in, size_t n, struct error *err);
 
 /* An independent copy of all of it. */
 struct profile *profile_copy(const struct profile *p);
@@ -27,7 +27,7 @@ struct profile *profile_copy(const struct profile *p);
 /* p - base, as a new profile. diff: base's samples carry the label
  * pprof::base=true, so that they stay apart and percentages are of base's total. */
 struct profile *profile_subtract(const struct profile *p, const struct profile *base, bool diff,
-                                 struct profile_error *err);
+                                 struct error *err);
 
 /* In place: multiplies all values, rounding to nearest; drops samples left zero. */
 void profile_scale(struct profile *p, double factor);
@@ -35,7 +35,7 @@ void profile_scale(struct profile *p, double factor);
 void profile_scale_n(struct profile *p, const double *factors);
 
 /* In place: makes each type's total equal base's. */
-bool profile_normalize(struct profile *p, const struct profile *base, struct profile_error *err);
+bool profile_normalize(struct profile *p, const struct profile *base, struct error *err);
 
 /* How fine the places in a report are. */
 enum profile_granularity {
@@ -69,11 +69,11 @@ typedef void profile_notice_fn(void *arg, const char *text);
 
 /* In place. False: an expression does not compile (*err says which). */
 bool profile_apply_filter(struct profile *p, const struct profile_filter *f,
-                          profile_notice_fn *notice, void *arg, struct profile_error *err);
+                          profile_notice_fn *notice, void *arg, struct error *err);
 
 /* In place: removes frames that match drop_frames and not keep_frames, with what
  * they call; the frames before the first one not to match are kept. */
-bool profile_prune(struct profile *p, struct profile_error *err);
+bool profile_prune(struct profile *p, struct error *err);
 
 /* In place: adds frames named after label values, in files named after the keys: one
  * for each key of the comma-separated lists, the first key outermost. unit is what

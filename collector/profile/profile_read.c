@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/read_internal.h"
 
 /* windowBits for a gzip header rather than a zlib one, see zlib.h. */
@@ -21,19 +21,19 @@ struct bytes {
 };
 
 /* Room for at least one more byte, and a NUL behind the data for the text parsers. */
-static bool bytes_reserve(struct bytes *b, struct profile_error *err)
+static bool bytes_reserve(struct bytes *b, struct error *err)
 {
     if (b->size + 1 < b->cap)
         return true;
     if (b->size + 1 >= PROFILE_MAX_BYTES)
-        return profile_fail(err, "larger than %zu MiB uncompressed: not read",
-                            PROFILE_MAX_BYTES >> 20);
+        return fail_with(err, "larger than %zu MiB uncompressed: not read",
+                         PROFILE_MAX_BYTES >> 20);
     b->cap = b->cap ? b->cap * 2 : 65536;
     b->data = mem_resize(b->data, b->cap, 1);
     return true;
 }
 
-static bool slurp(int fd, struct bytes *b, struct profile_error *err)
+static bool slurp(int fd, struct bytes *b, struct error *err)
 {
     for (;;) {
         if (!bytes_reserve(b, err))
@@ -42,7 +42,7 @@ static bool slurp(int fd, struct bytes *b, struct profile_error *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return profile_fail(err, "%s", strerror(errno));
+            return fail_with(err, "%s", strerror(errno));
         if (n == 0) {
             b->data[b->size] = '\0';
             return true;
@@ -53,8 +53,7 @@ static bool slurp(int fd, struct bytes *b, struct profile_error *err)
 
 /* Go's readers take several gzip members as one stream, so this does too; what
  * is in them is then found to be concatenated. Trailing zeros are padding. */
-static bool inflate_all(const unsigned char *in, size_t size, struct bytes *out,
-                        struct profile_error *err)
+static bool inflate_all(const unsigned char *in, size_t size, struct bytes *out, struct error *err)
 {
     z_stream z = {.next_in = (unsigned char *)(uintptr_t)in, .avail_in = 0};
     if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
@@ -83,10 +82,10 @@ static bool inflate_all(const unsigned char *in, size_t size, struct bytes *out,
         if (rc == Z_OK || rc == Z_STREAM_END || (rc == Z_BUF_ERROR && z.avail_out == 0))
             continue;
         bool cut = rc == Z_BUF_ERROR && z.next_in == end;
-        profile_fail(err,
-                     cut ? "truncated: the gzip stream ends early after %zu bytes"
-                         : "damaged gzip stream after %zu bytes",
-                     out->size);
+        fail_with(err,
+                  cut ? "truncated: the gzip stream ends early after %zu bytes"
+                      : "damaged gzip stream after %zu bytes",
+                  out->size);
         inflateEnd(&z);
         return false;
     }
@@ -96,12 +95,11 @@ static bool inflate_all(const unsigned char *in, size_t size, struct bytes *out,
 }
 
 /* data[size] is a NUL. */
-static struct profile *read_uncompressed(const unsigned char *data, size_t size,
-                                         struct profile_error *err)
+static struct profile *read_uncompressed(const unsigned char *data, size_t size, struct error *err)
 {
     struct profile *p;
     if (!size) {
-        profile_fail(err, "empty input file");
+        fail_with(err, "empty input file");
         return NULL;
     }
     if (read_text_sniff(data, size))
@@ -117,7 +115,7 @@ static struct profile *read_uncompressed(const unsigned char *data, size_t size,
     return p;
 }
 
-struct profile *profile_read_memory(const void *data, size_t size, struct profile_error *err)
+struct profile *profile_read_memory(const void *data, size_t size, struct error *err)
 {
     const unsigned char *in = data;
     struct bytes b = {0};
@@ -138,7 +136,7 @@ struct profile *profile_read_memory(const void *data, size_t size, struct profil
     return p;
 }
 
-struct profile *profile_read_fd(int fd, struct profile_error *err)
+struct profile *profile_read_fd(int fd, struct error *err)
 {
     struct bytes b = {0};
     struct profile *p = NULL;
@@ -151,19 +149,19 @@ struct profile *profile_read_fd(int fd, struct profile_error *err)
     return p;
 }
 
-struct profile *profile_read_file(const char *path, struct profile_error *err)
+struct profile *profile_read_file(const char *path, struct error *err)
 {
     if (strcmp(path, "-") == 0)
         return profile_read_fd(STDIN_FILENO, err);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
-        profile_fail(err, "%s", strerror(errno));
+        fail_with(err, "%s", strerror(errno));
         return NULL;
     }
     struct stat st;
     struct profile *p = NULL;
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-        profile_fail(err, "is a directory, not a profile");
+        fail_with(err, "is a directory, not a profile");
     else
         p = profile_read_fd(fd, err);
     close(fd);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/profile_ops.h"
 
 /* A double's range is wider than an integer's: damaged input may leave the latter. */
@@ -104,11 +104,11 @@ static int64_t type_total(const struct profile *p, size_t type)
     return sum;
 }
 
-bool profile_normalize(struct profile *p, const struct profile *base, struct profile_error *err)
+bool profile_normalize(struct profile *p, const struct profile *base, struct error *err)
 {
     if (p->n_sample_types != base->n_sample_types)
-        return profile_fail(err, "incompatible sample types: %zu in one profile, %zu in another",
-                            p->n_sample_types, base->n_sample_types);
+        return fail_with(err, "incompatible sample types: %zu in one profile, %zu in another",
+                         p->n_sample_types, base->n_sample_types);
     double *factors = mem_zero(p->n_sample_types, sizeof(*factors));
     for (size_t i = 0; i < p->n_sample_types; i++) {
         int64_t mine = type_total(p, i);
@@ -136,7 +136,7 @@ static void add_base_label(struct profile *p)
 }
 
 struct profile *profile_subtract(const struct profile *p, const struct profile *base, bool diff,
-                                 struct profile_error *err)
+                                 struct error *err)
 {
     struct profile *negative = profile_copy(base);
     if (diff)

@@ -14,10 +14,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/utf8.h"
 #include "profile.pb-c.h"
-#include "profile/hash.h"
-#include "profile/mem.h"
-#include "profile/utf8.h"
 
 #define obstack_chunk_alloc mem_alloc
 #define obstack_chunk_free free
@@ -212,7 +212,7 @@ static unsigned char *gzip_bytes(const unsigned char *in, size_t size, size_t *o
 }
 
 bool profile_encode(const struct profile *p, bool compress, unsigned char **out, size_t *size,
-                    struct profile_error *err)
+                    struct error *err)
 {
     struct encoder e = {0};
     Perftools__Profiles__Profile message = PERFTOOLS__PROFILES__PROFILE__INIT;
@@ -240,21 +240,21 @@ bool profile_encode(const struct profile *p, bool compress, unsigned char **out,
     return true;
 }
 
-static bool write_all(int fd, const unsigned char *data, size_t size, struct profile_error *err)
+static bool write_all(int fd, const unsigned char *data, size_t size, struct error *err)
 {
     while (size) {
         ssize_t n = write(fd, data, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return profile_fail(err, "%s", strerror(errno));
+            return fail_with(err, "%s", strerror(errno));
         data += n;
         size -= (size_t)n;
     }
     return true;
 }
 
-bool profile_write_fd(const struct profile *p, int fd, struct profile_error *err)
+bool profile_write_fd(const struct profile *p, int fd, struct error *err)
 {
     unsigned char *data;
     size_t size;
@@ -267,12 +267,12 @@ bool profile_write_fd(const struct profile *p, int fd, struct profile_error *err
 
 /* A temporary file in the same folder, renamed when it is complete. */
 static bool write_by_rename(const char *path, const unsigned char *data, size_t size,
-                            struct profile_error *err)
+                            struct error *err)
 {
     char *temp = mem_printf("%s.XXXXXX", path);
     int fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0) {
-        profile_fail(err, "%s", strerror(errno));
+        fail_with(err, "%s", strerror(errno));
         free(temp);
         return false;
     }
@@ -280,36 +280,36 @@ static bool write_by_rename(const char *path, const unsigned char *data, size_t 
     umask(mask);
     bool ok = write_all(fd, data, size, err);
     if (ok && fchmod(fd, 0666 & ~mask) < 0)
-        ok = profile_fail(err, "%s", strerror(errno));
+        ok = fail_with(err, "%s", strerror(errno));
     if (close(fd) < 0 && ok)
-        ok = profile_fail(err, "%s", strerror(errno));
+        ok = fail_with(err, "%s", strerror(errno));
     if (ok && rename(temp, path) < 0)
-        ok = profile_fail(err, "%s", strerror(errno));
+        ok = fail_with(err, "%s", strerror(errno));
     if (!ok)
         unlink(temp);
     free(temp);
     return ok;
 }
 
-bool profile_write_bytes(const char *path, const void *data, size_t size, struct profile_error *err)
+bool profile_write_bytes(const char *path, const void *data, size_t size, struct error *err)
 {
     struct stat st;
     if (strcmp(path, "-") == 0)
         return write_all(STDOUT_FILENO, data, size, err);
     bool exists = stat(path, &st) == 0;
     if (exists && S_ISDIR(st.st_mode))
-        return profile_fail(err, "is a directory");
+        return fail_with(err, "is a directory");
     if (!exists || S_ISREG(st.st_mode))
         return write_by_rename(path, data, size, err);
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
-        return profile_fail(err, "%s", strerror(errno));
+        return fail_with(err, "%s", strerror(errno));
     bool ok = write_all(fd, data, size, err);
     close(fd);
     return ok;
 }
 
-bool profile_write_file(const struct profile *p, const char *path, struct profile_error *err)
+bool profile_write_file(const struct profile *p, const char *path, struct error *err)
 {
     unsigned char *data;
     size_t size;

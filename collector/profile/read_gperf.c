@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
+#include "base/hash.h"
 #include "profile/read_internal.h"
 
 struct words {
@@ -103,7 +103,7 @@ static void drop_handler_frames(struct profile *p)
     }
 }
 
-static bool read_samples(struct profile *p, struct words *w, struct profile_error *err)
+static bool read_samples(struct profile *p, struct words *w, struct error *err)
 {
     struct address_count *table = NULL;
     uint64_t count, n, address;
@@ -111,8 +111,7 @@ static bool read_samples(struct profile *p, struct words *w, struct profile_erro
     while (next_value(w, &count) && next_value(w, &n)) {
         if (n > (size_t)(w->end - w->at) / w->size) {
             free_counts(table);
-            return profile_fail(err, "truncated: a stack claims %llu frames",
-                                (unsigned long long)n);
+            return fail_with(err, "truncated: a stack claims %llu frames", (unsigned long long)n);
         }
         if (count == 0 && n == 1) {
             next_value(w, &address);
@@ -125,7 +124,7 @@ static bool read_samples(struct profile *p, struct words *w, struct profile_erro
         s->values[0] = (int64_t)count;
         if (__builtin_mul_overflow(s->values[0], p->period, &s->values[1])) {
             free_counts(table);
-            return profile_fail(err, "a sample counts %llu: too large", (unsigned long long)count);
+            return fail_with(err, "a sample counts %llu: too large", (unsigned long long)count);
         }
         for (uint64_t i = 0; i < n; i++) {
             next_value(w, &address);
@@ -136,10 +135,10 @@ static bool read_samples(struct profile *p, struct words *w, struct profile_erro
         }
     }
     free_counts(table);
-    return ended || profile_fail(err, "truncated: the end mark is missing");
+    return ended || fail_with(err, "truncated: the end mark is missing");
 }
 
-struct profile *read_gperf(const unsigned char *data, size_t size, struct profile_error *err)
+struct profile *read_gperf(const unsigned char *data, size_t size, struct error *err)
 {
     struct words w;
     uint64_t period = 0;
@@ -150,7 +149,7 @@ struct profile *read_gperf(const unsigned char *data, size_t size, struct profil
     p->period_type.type = profile_intern(p, "cpu");
     p->period_type.unit = profile_intern(p, "nanoseconds");
     if (__builtin_mul_overflow(period, 1000, &p->period)) {
-        profile_fail(err, "a period of %llu us: too large", (unsigned long long)period);
+        fail_with(err, "a period of %llu us: too large", (unsigned long long)period);
         profile_free(p);
         return NULL;
     }

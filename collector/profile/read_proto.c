@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "profile.pb-c.h"
-#include "profile/mem.h"
 #include "profile/profile_io.h"
 
 typedef Perftools__Profiles__Profile ProtoProfile;
@@ -81,7 +81,7 @@ static bool get_varint(const unsigned char **at, const unsigned char *end, uint6
 
 /* protobuf-c says only "no": find out what is wrong, and whether two profiles
  * were written one after the other (seen as two times of collection). */
-static bool scan_fields(const unsigned char *data, size_t size, struct profile_error *err)
+static bool scan_fields(const unsigned char *data, size_t size, struct error *err)
 {
     const unsigned char *at = data, *end = data + size;
     unsigned times = 0;
@@ -89,36 +89,34 @@ static bool scan_fields(const unsigned char *data, size_t size, struct profile_e
         size_t offset = (size_t)(at - data);
         uint64_t tag, value;
         if (!get_varint(&at, end, &tag) || tag >> 3 == 0 || tag >> 3 > 536870911)
-            return profile_fail(err, "unrecognized profile format (byte %zu)", offset);
+            return fail_with(err, "unrecognized profile format (byte %zu)", offset);
         switch (tag & 7) {
         case 0:
             if (!get_varint(&at, end, &value))
-                return profile_fail(err, "truncated: field %" PRIu64 " at byte %zu", tag >> 3,
-                                    offset);
+                return fail_with(err, "truncated: field %" PRIu64 " at byte %zu", tag >> 3, offset);
             times += tag >> 3 == 9 && value != 0;
             break;
         case 1:
         case 5:
             value = (tag & 7) == 1 ? 8 : 4;
             if ((size_t)(end - at) < value)
-                return profile_fail(err, "truncated: field %" PRIu64 " at byte %zu", tag >> 3,
-                                    offset);
+                return fail_with(err, "truncated: field %" PRIu64 " at byte %zu", tag >> 3, offset);
             at += value;
             break;
         case 2:
             if (!get_varint(&at, end, &value) || value > (size_t)(end - at))
-                return profile_fail(err,
-                                    "truncated or not a profile: field %" PRIu64
-                                    " at byte %zu claims %" PRIu64 " bytes, %zu are left",
-                                    tag >> 3, offset, value, (size_t)(end - at));
+                return fail_with(err,
+                                 "truncated or not a profile: field %" PRIu64
+                                 " at byte %zu claims %" PRIu64 " bytes, %zu are left",
+                                 tag >> 3, offset, value, (size_t)(end - at));
             at += value;
             break;
         default:
-            return profile_fail(err, "unrecognized profile format (byte %zu)", offset);
+            return fail_with(err, "unrecognized profile format (byte %zu)", offset);
         }
     }
     if (times > 1)
-        return profile_fail(err, "concatenated profiles detected");
+        return fail_with(err, "concatenated profiles detected");
     return true;
 }
 
@@ -143,13 +141,13 @@ static int compare_ids(const void *a, const void *b)
 
 /* entries is malloc'ed and taken over. */
 static bool id_map_build(struct id_map *map, struct id_entry *entries, size_t n, const char *what,
-                         struct profile_error *err)
+                         struct error *err)
 {
     bool identity = true;
     *map = (struct id_map){.sorted = entries, .n = n};
     for (size_t i = 0; i < n; i++) {
         if (!entries[i].id)
-            return profile_fail(err, "found %s with reserved ID=0", what);
+            return fail_with(err, "found %s with reserved ID=0", what);
         identity = identity && entries[i].id == i + 1;
     }
     if (identity) {
@@ -160,7 +158,7 @@ static bool id_map_build(struct id_map *map, struct id_entry *entries, size_t n,
     qsort(entries, n, sizeof(*entries), compare_ids);
     for (size_t i = 1; i < n; i++)
         if (entries[i].id == entries[i - 1].id)
-            return profile_fail(err, "multiple %ss with same id: %" PRIu64, what, entries[i].id);
+            return fail_with(err, "multiple %ss with same id: %" PRIu64, what, entries[i].id);
     return true;
 }
 
@@ -189,7 +187,7 @@ struct conversion {
     struct profile *out;
     const char **strings; /* interned, by index */
     struct id_map mappings, locations, functions;
-    struct profile_error *err;
+    struct error *err;
     bool bad_string;
     int64_t bad_index;
 };
@@ -208,8 +206,8 @@ static bool convert_strings(struct conversion *c)
 {
     const ProtoProfile *in = c->in;
     if (!in->n_string_table || *in->string_table[0])
-        return profile_fail(c->err, "unrecognized profile format (first item in string table "
-                                    "is not the empty string)");
+        return fail_with(c->err, "unrecognized profile format (first item in string table "
+                                 "is not the empty string)");
     c->strings = mem_zero(in->n_string_table, sizeof(*c->strings));
     for (size_t i = 0; i < in->n_string_table; i++)
         c->strings[i] = profile_intern(c->out, in->string_table[i]);
@@ -275,8 +273,8 @@ static bool convert_locations(struct conversion *c)
         for (size_t j = 0; j < from->n_line; j++) {
             ptrdiff_t f = id_map_find(&c->functions, from->line[j]->function_id);
             if (f < 0)
-                return profile_fail(c->err, "location id: %" PRIu64 " has a line with nil function",
-                                    from->id);
+                return fail_with(c->err, "location id: %" PRIu64 " has a line with nil function",
+                                 from->id);
             l->lines[j] = (struct profile_line){
                 .function = c->out->functions[f],
                 .line = from->line[j]->line,
@@ -313,13 +311,13 @@ static bool convert_samples(struct conversion *c)
 {
     const ProtoProfile *in = c->in;
     if (!in->n_sample_type && in->n_sample)
-        return profile_fail(c->err, "missing sample type information");
+        return fail_with(c->err, "missing sample type information");
     for (size_t i = 0; i < in->n_sample; i++) {
         const Perftools__Profiles__Sample *from = in->sample[i];
         size_t n_labels = 0;
         if (from->n_value != in->n_sample_type)
-            return profile_fail(c->err, "mismatch: sample has %zu values vs. %zu types",
-                                from->n_value, in->n_sample_type);
+            return fail_with(c->err, "mismatch: sample has %zu values vs. %zu types", from->n_value,
+                             in->n_sample_type);
         for (size_t j = 0; j < from->n_label; j++)
             n_labels += !label_is_empty(from->label[j]);
         struct profile_sample *s = profile_add_sample(c->out, from->n_location_id, n_labels);
@@ -327,9 +325,9 @@ static bool convert_samples(struct conversion *c)
         for (size_t j = 0; j < from->n_location_id; j++) {
             ptrdiff_t l = id_map_find(&c->locations, from->location_id[j]);
             if (l < 0)
-                return profile_fail(c->err,
-                                    "sample has nil location (sample %zu, location id %" PRIu64 ")",
-                                    i + 1, from->location_id[j]);
+                return fail_with(c->err,
+                                 "sample has nil location (sample %zu, location id %" PRIu64 ")",
+                                 i + 1, from->location_id[j]);
             s->locations[j] = c->out->locations[l];
         }
         convert_labels(c, from, s);
@@ -344,12 +342,12 @@ static bool convert(struct conversion *c)
         convert_header(c);
     ok = ok && convert_mappings(c) && convert_locations(c) && convert_samples(c);
     if (ok && c->bad_string)
-        ok = profile_fail(c->err,
-                          "unrecognized profile format (string index %" PRId64
-                          " is outside the table of %zu)",
-                          c->bad_index, c->in->n_string_table);
+        ok = fail_with(c->err,
+                       "unrecognized profile format (string index %" PRId64
+                       " is outside the table of %zu)",
+                       c->bad_index, c->in->n_string_table);
     if (ok && !c->in->n_sample_type)
-        ok = profile_fail(c->err, "profile has no samples");
+        ok = fail_with(c->err, "profile has no samples");
     free(c->strings);
     free(c->mappings.sorted);
     free(c->functions.sorted);
@@ -357,7 +355,7 @@ static bool convert(struct conversion *c)
     return ok;
 }
 
-struct profile *read_proto(const unsigned char *data, size_t size, struct profile_error *err)
+struct profile *read_proto(const unsigned char *data, size_t size, struct error *err)
 {
     struct arena arena = {0};
     ProtobufCAllocator allocator = {arena_alloc, arena_free_one, &arena};
@@ -365,11 +363,11 @@ struct profile *read_proto(const unsigned char *data, size_t size, struct profil
         return NULL;
     ProtoProfile *in = perftools__profiles__profile__unpack(&allocator, size, data);
     if (!in) {
-        profile_fail(err,
-                     arena.total + ARENA_CHUNK > PROFILE_MAX_DECODED
-                         ? "takes more than %zu MiB decoded: not read"
-                         : "unrecognized profile format (malformed message)",
-                     PROFILE_MAX_DECODED >> 20);
+        fail_with(err,
+                  arena.total + ARENA_CHUNK > PROFILE_MAX_DECODED
+                      ? "takes more than %zu MiB decoded: not read"
+                      : "unrecognized profile format (malformed message)",
+                  PROFILE_MAX_DECODED >> 20);
         arena_free_all(&arena);
         return NULL;
     }

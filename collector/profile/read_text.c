@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
+#include "base/hash.h"
 #include "profile/profile_ops.h"
 #include "profile/read_internal.h"
 
@@ -27,7 +27,7 @@ struct text {
     struct location_entry *locations;
     uint64_t *addresses; /* of the sample being read */
     size_t n_addresses, cap_addresses;
-    struct profile_error *err;
+    struct error *err;
 };
 
 static bool next_line(struct text *t)
@@ -72,7 +72,7 @@ static bool is_map_sentinel(const char *line)
 
 static bool fail_line(struct text *t, const char *why)
 {
-    return profile_fail(t->err, "line %lu: %s: %.100s", t->line_number, why, t->line);
+    return fail_with(t->err, "line %lu: %s: %.100s", t->line_number, why, t->line);
 }
 
 /* All 0x... numbers in s. */
@@ -181,8 +181,8 @@ static bool add_heap_pair(struct text *t, int64_t count, int64_t size, bool scal
                           const char *what, int64_t *values, int64_t *block)
 {
     if (!count && size)
-        return profile_fail(t->err, "line %lu: %s count was 0 but %s bytes was %" PRId64,
-                            t->line_number, what, what, size);
+        return fail_with(t->err, "line %lu: %s count was 0 but %s bytes was %" PRId64,
+                         t->line_number, what, what, size);
     if (count) {
         if (count == -1 && size == INT64_MIN)
             return fail_line(t, "value is too large");
@@ -440,14 +440,14 @@ bool read_text_sniff(const unsigned char *data, size_t size)
     return found;
 }
 
-struct profile *read_text(const char *data, size_t size, struct profile_error *err)
+struct profile *read_text(const char *data, size_t size, struct error *err)
 {
     struct text t = {.p = profile_new(), .at = data, .end = data + size, .err = err};
     t.line_cap = 256;
     t.line = mem_zero(t.line_cap, 1);
     /* The sniffer saw the beginning only: what follows may be of no form at all. */
     reader_fn *reader = header_line(&t) ? find_reader(t.line) : NULL;
-    bool ok = reader ? reader(&t) : profile_fail(err, "unrecognized text profile header");
+    bool ok = reader ? reader(&t) : fail_with(err, "unrecognized text profile header");
     /* Before the profile: the entries lie in its memory. */
     HASH_CLEAR(hh, t.locations);
     if (ok) {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
-#include "profile/regex.h"
+#include "base/mem.h"
+#include "base/regex.h"
 #include "profile/unit.h"
 
 /* Either a range (of numeric labels) or expressions (on string labels). */
@@ -72,7 +72,7 @@ static bool parse_range(struct tag_filter *f, const char *text)
 }
 
 static bool compile_expressions(struct tag_filter *f, const char *name, const char *text,
-                                struct profile_error *err)
+                                struct error *err)
 {
     char *copy = mem_strdup(text), *rest = copy, *one;
     size_t cap = 0;
@@ -92,7 +92,7 @@ static bool compile_expressions(struct tag_filter *f, const char *name, const ch
 
 bool tag_filter_compile(struct tag_filter **out, const char *name, const char *text,
                         const struct profile *p, profile_notice_fn *notice, void *arg,
-                        struct profile_error *err)
+                        struct error *err)
 {
     if (!text || !*text)
         return true;
@@ -173,7 +173,7 @@ bool tag_filter_matches(const struct tag_filter *f, const struct profile_sample 
 }
 
 bool tag_filter_keys(struct profile *p, const char *show, const char *hide,
-                     profile_notice_fn *notice, void *arg, struct profile_error *err)
+                     profile_notice_fn *notice, void *arg, struct error *err)
 {
     struct regex *show_rx = NULL, *hide_rx = NULL;
     bool ok = true, shown = false, hidden = false;

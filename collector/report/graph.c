@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/hash.h"
+#include "base/hash.h"
 #include "report/path.h"
 
 struct node_entry {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "report/graph.h"
 
 static int by_size(int64_t a, int64_t b)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "report/report.h"
 #include "report/suppress.h"
 
@@ -90,14 +90,13 @@ static void print_suppressed(const struct suppressions *s, FILE *out)
         fputc('\n', out);
 }
 
-bool report_leaks(struct report *r, const char *suppression_file, FILE *out,
-                  struct profile_error *err)
+bool report_leaks(struct report *r, const char *suppression_file, FILE *out, struct error *err)
 {
     struct suppressions known = {0};
     int objects = profile_find_index(r->p, "inuse_objects", err);
     int bytes = profile_find_index(r->p, "inuse_space", err);
     if (objects < 0 || bytes < 0)
-        return profile_fail(err, "is no heap profile: it has no inuse_space");
+        return fail_with(err, "is no heap profile: it has no inuse_space");
     if (suppression_file && !suppressions_read(&known, suppression_file, err)) {
         suppressions_free(&known);
         return false;

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
-#include "profile/regex.h"
+#include "base/mem.h"
+#include "base/regex.h"
 #include "report/path.h"
 #include "report/report.h"
 
@@ -194,7 +194,7 @@ static size_t visit_function(const struct report *r, struct graph_node **nodes, 
 }
 
 bool report_visit_sources(struct report *r, const char *symbol, report_source_fn *visit, void *arg,
-                          struct profile_error *err)
+                          struct error *err)
 {
     const struct graph_options o = {.sample_index = r->index,
                                     .mean = r->o.mean,
@@ -213,7 +213,7 @@ bool report_visit_sources(struct report *r, const char *symbol, report_source_fn
     for (size_t i = 0; i < n;)
         i = visit_function(r, g->nodes, n, i, visit, arg);
     graph_free(g);
-    return n > 0 || profile_fail(err, "no matches found for regexp: %.300s", symbol);
+    return n > 0 || fail_with(err, "no matches found for regexp: %.300s", symbol);
 }
 
 /* ---- As text ---- */
@@ -253,7 +253,7 @@ static void print_source(void *arg, const struct report *r, const struct report_
     }
 }
 
-bool report_list(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+bool report_list(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     struct printer printer = {.out = out};
     return report_visit_sources(r, symbol, print_source, &printer, err);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "report/path.h"
 
 void report_options_init(struct report_options *o)
@@ -60,7 +60,7 @@ static int64_t compute_total(const struct profile *p, int index, bool mean)
 }
 
 /* Samples without a stack cannot be shown; they count in the total, as in pprof. */
-static bool filter(struct report *r, struct profile_error *err)
+static bool filter(struct report *r, struct error *err)
 {
     size_t kept = 0;
     if (!profile_apply_filter(r->p, &r->o.filter, r->o.notice, r->o.notice_arg, err))
@@ -73,13 +73,13 @@ static bool filter(struct report *r, struct profile_error *err)
 }
 
 bool report_open(struct report *r, struct profile *p, const struct report_options *o,
-                 struct profile_error *err)
+                 struct error *err)
 {
     *r = (struct report){.p = p, .o = *o};
     if (!r->o.notice)
         r->o.notice = ignore_notice;
     if (o->divide_by == 0)
-        return profile_fail(err, "zero divisor specified");
+        return fail_with(err, "zero divisor specified");
     if (!r->o.trim)
         r->o.node_count = 0, r->o.node_fraction = r->o.edge_fraction = 0;
     /* Frames made from labels come first: filters may name them. */

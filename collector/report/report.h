@@ -54,7 +54,7 @@ struct report {
 /* Filters and aggregates p in place. False with *err (an option that makes no
  * sense). p stays the caller's. */
 bool report_open(struct report *r, struct profile *p, const struct report_options *o,
-                 struct profile_error *err);
+                 struct error *err);
 
 /* A value in the report's unit. Returns buf. */
 char *report_value(const struct report *r, char buf[UNIT_TEXT], int64_t value);
@@ -73,12 +73,12 @@ void report_print_labels(const struct report *r, const struct report_graph *g, F
 
 void report_top(struct report *r, FILE *out);
 /* symbol: only nodes matching this expression (peek), or NULL for all. */
-bool report_tree(struct report *r, const char *symbol, FILE *out, struct profile_error *err);
+bool report_tree(struct report *r, const char *symbol, FILE *out, struct error *err);
 void report_traces(struct report *r, FILE *out);
 void report_tags(struct report *r, FILE *out);
 void report_raw(const struct profile *p, FILE *out);
 /* Source lines of the functions that match. */
-bool report_list(struct report *r, const char *symbol, FILE *out, struct profile_error *err);
+bool report_list(struct report *r, const char *symbol, FILE *out, struct error *err);
 
 /* What report_list shows, for those who show it in another way. A function has one
  * part for each source file it has code in. */
@@ -96,12 +96,11 @@ struct report_source {
 };
 typedef void report_source_fn(void *arg, const struct report *r, const struct report_source *part);
 bool report_visit_sources(struct report *r, const char *symbol, report_source_fn *visit, void *arg,
-                          struct profile_error *err);
+                          struct error *err);
 
 /* Totals, losses, largest places. */
 void report_stats(struct report *r, FILE *out);
 /* What is in use, by stack; suppression_file in LeakSanitizer's syntax, or NULL. */
-bool report_leaks(struct report *r, const char *suppression_file, FILE *out,
-                  struct profile_error *err);
+bool report_leaks(struct report *r, const char *suppression_file, FILE *out, struct error *err);
 
 #endif

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
-bool suppressions_read(struct suppressions *s, const char *path, struct profile_error *err)
+bool suppressions_read(struct suppressions *s, const char *path, struct error *err)
 {
     FILE *in = fopen(path, "re");
     char *line = NULL;
     size_t cap = 0, number = 0;
     bool ok = true;
     if (!in)
-        return profile_fail(err, "%s", strerror(errno));
+        return fail_with(err, "%s", strerror(errno));
     while (ok && getline(&line, &cap, in) > 0) {
         char *at = line + strspn(line, " \t");
         at[strcspn(at, "\r\n")] = '\0';
@@ -22,7 +22,7 @@ bool suppressions_read(struct suppressions *s, const char *path, struct profile_
         if (!*at || *at == '#')
             continue;
         if (strncmp(at, "leak:", 5) != 0 || !at[5]) {
-            ok = profile_fail(err, "line %zu: '%.100s' is not leak:PATTERN", number, at);
+            ok = fail_with(err, "line %zu: '%.100s' is not leak:PATTERN", number, at);
             break;
         }
         s->list = mem_grow(s->list, s->n, &s->cap, sizeof(*s->list));

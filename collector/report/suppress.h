@@ -19,7 +19,7 @@ struct suppressions {
 };
 
 /* False with *err that names the line. */
-bool suppressions_read(struct suppressions *s, const char *path, struct profile_error *err);
+bool suppressions_read(struct suppressions *s, const char *path, struct error *err);
 void suppressions_free(struct suppressions *s);
 /* The first suppression that matches a frame of the sample, or NULL. */
 struct suppression *suppressions_find(struct suppressions *s, const struct profile_sample *sample);

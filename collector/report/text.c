@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/profile_ops.h"
 #include "profile/unit.h"
 #include "report/text_frames.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "report/label_text.h"
 #include "report/report.h"
 

@@ -1,7 +1,7 @@
 /* Each function with its callers above and its callees below. */
 #include <stdlib.h>
 
-#include "profile/regex.h"
+#include "base/regex.h"
 #include "report/report.h"
 
 static const char separator[] =
@@ -33,7 +33,7 @@ static void print_node(const struct report *r, struct graph_node *n, int64_t *su
     print_edges(r, n->out, n->n_out, false, cum, out);
 }
 
-bool report_tree(struct report *r, const char *symbol, FILE *out, struct profile_error *err)
+bool report_tree(struct report *r, const char *symbol, FILE *out, struct error *err)
 {
     struct report_graph g;
     struct regex *rx = symbol ? regex_compile("argument", symbol, err) : NULL;
@@ -51,7 +51,7 @@ bool report_tree(struct report *r, const char *symbol, FILE *out, struct profile
     if (!matched) {
         graph_free(g.graph);
         regex_free(rx);
-        return profile_fail(err, "no matches found for regexp: %.300s", symbol);
+        return fail_with(err, "no matches found for regexp: %.300s", symbol);
     }
     report_print_labels(r, &g, out);
     fprintf(out, "%s\n", separator);

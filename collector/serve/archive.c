@@ -1,6 +1,7 @@
 #include "serve/archive.h"
 
-#include "profile/mem.h"
+#include "base/clock.h"
+#include "base/mem.h"
 #include "serve/snapshot.h"
 #include <ctype.h>
 #include <errno.h>
@@ -31,8 +32,7 @@ char *archive_path(struct collector *collector, const struct process *process, u
 }
 
 /* Under a temporary name first: readers never see half a file. */
-static bool write_file(const char *path, const unsigned char *bytes, size_t size,
-                       struct profile_error *err)
+static bool write_file(const char *path, const unsigned char *bytes, size_t size, struct error *err)
 {
     char *temporary = mem_printf("%s.tmp", path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -51,7 +51,7 @@ static bool write_file(const char *path, const unsigned char *bytes, size_t size
         good = close(fd) == 0 && good;
     good = good && rename(temporary, path) == 0;
     if (!good) {
-        profile_fail(err, "%s can't be written: %s", path, strerror(errno));
+        fail_with(err, "%s can't be written: %s", path, strerror(errno));
         if (fd >= 0)
             unlink(temporary);
     }
@@ -79,13 +79,6 @@ static uint32_t free_sequence(struct collector *collector, struct process *proce
     }
 }
 
-static int64_t realtime_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 void archive_list(struct collector *collector, struct process *process, uint32_t sequence,
                   uint32_t profiles, bool is_final)
 {
@@ -96,7 +89,7 @@ void archive_list(struct collector *collector, struct process *process, uint32_t
     if (!dump) {
         dump = mem_zero(1, sizeof *dump);
         dump->sequence = sequence;
-        dump->time_ns = realtime_ns();
+        dump->time_ns = clock_realtime();
         dump->next = process->dumps;
         process->dumps = dump;
     }
@@ -109,7 +102,7 @@ void archive_list(struct collector *collector, struct process *process, uint32_t
 }
 
 bool archive_write(struct collector *collector, struct process *process, uint32_t wanted,
-                   uint32_t sequence, bool is_final, struct profile_error *err)
+                   uint32_t sequence, bool is_final, struct error *err)
 {
     pthread_rwlock_rdlock(&process->ledger_lock);
     uint32_t profiles = process->ledger_base ? dump_present(&process->view) & wanted : 0;
@@ -117,7 +110,7 @@ bool archive_write(struct collector *collector, struct process *process, uint32_
     if (!profiles)
         return true;
     if (mkdir(collector->options.dir, 0777) < 0 && errno != EEXIST)
-        return profile_fail(err, "%s can't be made: %s", collector->options.dir, strerror(errno));
+        return fail_with(err, "%s can't be made: %s", collector->options.dir, strerror(errno));
     sequence = free_sequence(collector, process, sequence, profiles);
     uint32_t written = 0;
     bool good = true;

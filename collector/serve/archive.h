@@ -18,7 +18,7 @@
  * dump and lists it. sequence: 0 for the next number. False with *err when a file
  * can't be written. No samples at all: true, and nothing is written. */
 bool archive_write(struct collector *collector, struct process *process, uint32_t wanted,
-                   uint32_t sequence, bool is_final, struct profile_error *err);
+                   uint32_t sequence, bool is_final, struct error *err);
 
 /* The file of a dump, malloc'ed. */
 char *archive_path(struct collector *collector, const struct process *process, uint32_t sequence,

@@ -1,6 +1,6 @@
 #include "serve/client.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int connect_to(const char *address, struct profile_error *err)
+static int connect_to(const char *address, struct error *err)
 {
     char host[256] = "127.0.0.1";
     const char *colon = strrchr(address, ':'), *port = colon ? colon + 1 : address;
@@ -21,13 +21,13 @@ static int connect_to(const char *address, struct profile_error *err)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     int wrong = getaddrinfo(host, port, &hints, &found);
     if (wrong) {
-        profile_fail(err, "%s: %s", address, gai_strerror(wrong));
+        fail_with(err, "%s: %s", address, gai_strerror(wrong));
         return -1;
     }
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(fd, found->ai_addr, found->ai_addrlen) < 0) {
-        profile_fail(err, "no collector at %s (%s): start prof serve, or name it with --http",
-                     address, strerror(errno));
+        fail_with(err, "no collector at %s (%s): start prof serve, or name it with --http", address,
+                  strerror(errno));
         close(fd);
         fd = -1;
     }
@@ -36,7 +36,7 @@ static int connect_to(const char *address, struct profile_error *err)
 }
 
 static char *receive(int fd, size_t *size, client_waiting *waiting, void *context,
-                     struct profile_error *err)
+                     struct error *err)
 {
     char *text = NULL;
     size_t room = 0, length = 0;
@@ -62,7 +62,7 @@ static char *receive(int fd, size_t *size, client_waiting *waiting, void *contex
 }
 
 char *client_request(const char *address, const char *method, const char *path, size_t *size,
-                     client_waiting *waiting, void *context, struct profile_error *err)
+                     client_waiting *waiting, void *context, struct error *err)
 {
     if (!address)
         address = CLIENT_DEFAULT_ADDRESS;
@@ -79,7 +79,7 @@ char *client_request(const char *address, const char *method, const char *path, 
     char *body = answer ? strstr(answer, "\r\n\r\n") : NULL;
     int status = 0;
     if (!body || sscanf(answer, "HTTP/1.%*d %d", &status) != 1) {
-        profile_fail(err, "%s: no answer in HTTP", address);
+        fail_with(err, "%s: no answer in HTTP", address);
         free(answer);
         return NULL;
     }
@@ -87,7 +87,7 @@ char *client_request(const char *address, const char *method, const char *path, 
     *size -= (size_t)(body - answer);
     if (status != 200) {
         body[strcspn(body, "\n")] = '\0';
-        profile_fail(err, "%s", body);
+        fail_with(err, "%s", body);
         free(answer);
         return NULL;
     }

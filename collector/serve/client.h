@@ -21,6 +21,6 @@ typedef void client_waiting(void *context, unsigned seconds);
  * listens, or a status other than 200 (its text is in err).
  */
 char *client_request(const char *address, const char *method, const char *path, size_t *size,
-                     client_waiting *waiting, void *context, struct profile_error *err);
+                     client_waiting *waiting, void *context, struct error *err);
 
 #endif

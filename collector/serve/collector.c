@@ -1,6 +1,7 @@
 #include "serve/collector.h"
 
-#include "profile/mem.h"
+#include "base/clock.h"
+#include "base/mem.h"
 #include "serve/archive.h"
 #include "serve/death.h"
 #include "serve/intake.h"
@@ -41,13 +42,6 @@ char *collector_default_socket(void)
     return mem_printf("/tmp/libprof-%u/socket", (unsigned)geteuid());
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* The kernel's numbers of a process are kept for its end, should it leave none: reading
  * /proc/PID/status takes 0.1 ms. */
 #define LOOK_NS INT64_C(10000000000)
@@ -56,10 +50,10 @@ static int64_t clock_ns(clockid_t clock)
  * long: then it is done as rarely as keeps it under 1/SCAN_SHARE of the time. */
 static void record_history(struct process *process)
 {
-    int64_t start = clock_ns(CLOCK_MONOTONIC);
+    int64_t start = clock_monotonic();
     if (start >= process->next_scan_ns) {
         process_get_totals(process, &process->totals);
-        int64_t took = clock_ns(CLOCK_MONOTONIC) - start;
+        int64_t took = clock_monotonic() - start;
         process->next_scan_ns = start + took * SCAN_SHARE;
     }
     if (start >= process->next_look_ns) {
@@ -68,7 +62,7 @@ static void record_history(struct process *process)
     }
     const struct process_totals *totals = &process->totals;
     struct history_entry entry = {
-        .time_ns = clock_ns(CLOCK_REALTIME),
+        .time_ns = clock_realtime(),
         .heap_inuse = totals->heap_inuse,
         .heap_alloc = totals->heap_alloc,
         .cpu_ns = totals->cpu_ns,
@@ -137,7 +131,7 @@ static void *collector_main(void *argument)
         int n = epoll_wait(collector->epoll_fd, &event, 1, 1000);
         if (n > 0 && !handle_event(collector, &event))
             break;
-        intake_expire(collector, clock_ns(CLOCK_MONOTONIC));
+        intake_expire(collector, clock_monotonic());
     }
     drain(collector);
     return NULL;
@@ -160,7 +154,7 @@ static void raise_descriptors(void)
 }
 
 bool collector_start(struct collector *collector, const struct collector_options *options,
-                     struct profile_error *err)
+                     struct error *err)
 {
     static enum event_source sources[] = {SOURCE_SOCKET, SOURCE_TIMER, SOURCE_STOP};
     const struct itimerspec second = {{1, 0}, {1, 0}};
@@ -185,7 +179,7 @@ bool collector_start(struct collector *collector, const struct collector_options
     int wrong = pthread_create(&collector->thread, NULL, collector_main, collector);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (wrong)
-        return profile_fail(err, "no thread for the collector: %s", strerror(wrong));
+        return fail_with(err, "no thread for the collector: %s", strerror(wrong));
     return true;
 }
 
@@ -200,7 +194,7 @@ void collector_stop(struct collector *collector, bool final)
     struct process **list = registry_list(&collector->registry, &n);
     for (size_t i = 0; final && i < n; i++) {
         struct process_status status;
-        struct profile_error err;
+        struct error err;
         process_get_status(&collector->registry, list[i], &status);
         if (status.state == PROCESS_RUNNING &&
             !archive_write(collector, list[i], ARCHIVE_TOTALS, 0, false, &err))

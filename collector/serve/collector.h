@@ -35,7 +35,7 @@ struct collector {
 
 /* Makes the socket and starts the thread. False: *err says why; nothing is left. */
 bool collector_start(struct collector *collector, const struct collector_options *options,
-                     struct profile_error *err);
+                     struct error *err);
 
 /* Takes what waits on the socket, writes the final dumps of processes that still
  * run when `final` (`prof run`'s end), and ends. */

@@ -1,5 +1,6 @@
 #include "serve/command.h"
 
+#include "base/clock.h"
 #include "runtime/handover.h"
 #include <errno.h>
 #include <linux/futex.h>
@@ -12,43 +13,36 @@
 
 #define PATIENCE_NS INT64_C(2000000000)
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* The dump signal, to the process the pidfd stands for and to no other. command:
  * with the mark that asks for the ledger's command word to be answered. */
-static bool send_signal(struct process *process, bool command, struct profile_error *err)
+static bool send_signal(struct process *process, bool command, struct error *err)
 {
     siginfo_t info = {.si_signo = process->dump_signal, .si_code = SI_QUEUE};
     info.si_pid = getpid();
     info.si_uid = getuid();
     info.si_value.sival_int = HANDOVER_COMMAND;
     if (!process->dump_signal)
-        return profile_fail(err, "process %s has no dump signal (LIBPROF_SIGNAL=none)",
-                            process_id(process));
+        return fail_with(err, "process %s has no dump signal (LIBPROF_SIGNAL=none)",
+                         process_id(process));
     if (syscall(SYS_pidfd_send_signal, process->pidfd, process->dump_signal, command ? &info : NULL,
                 0) < 0)
-        return profile_fail(err, "process %s can't be signalled: %s", process_id(process),
-                            strerror(errno));
+        return fail_with(err, "process %s can't be signalled: %s", process_id(process),
+                         strerror(errno));
     return true;
 }
 
 /* Waits until *word isn't `old` any more. Not FUTEX_PRIVATE: two processes share it. */
 static bool wait_word(struct process *process, _Atomic(uint32_t) *word, uint32_t old,
-                      struct profile_error *err)
+                      struct error *err)
 {
-    int64_t until = monotonic_ns() + PATIENCE_NS;
+    int64_t until = clock_monotonic() + PATIENCE_NS;
     while (atomic_load(word) == old) {
-        int64_t left = until - monotonic_ns();
+        int64_t left = until - clock_monotonic();
         struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
         if (left <= 0)
-            return profile_fail(err, "process %s doesn't answer", process_id(process));
+            return fail_with(err, "process %s doesn't answer", process_id(process));
         if (poll(&end, 1, 0) > 0)
-            return profile_fail(err, "process %s has ended", process_id(process));
+            return fail_with(err, "process %s has ended", process_id(process));
         /* in slices, so that its end is seen */
         struct timespec slice = {0, left < 50000000 ? left : 50000000};
         syscall(SYS_futex, word, FUTEX_WAIT, old, &slice, NULL, 0);
@@ -56,10 +50,10 @@ static bool wait_word(struct process *process, _Atomic(uint32_t) *word, uint32_t
     return true;
 }
 
-bool command_threads(struct process *process, struct profile_error *err)
+bool command_threads(struct process *process, struct error *err)
 {
     if (!process->control)
-        return profile_fail(err, "process %s: its memory couldn't be passed", process_id(process));
+        return fail_with(err, "process %s: its memory couldn't be passed", process_id(process));
     pthread_mutex_lock(&process->command_lock);
     struct ledger_header *header = process->control;
     uint32_t done = atomic_load(&header->command_done);
@@ -70,7 +64,7 @@ bool command_threads(struct process *process, struct profile_error *err)
     return good;
 }
 
-bool command_dump(struct collector *collector, struct process *process, struct profile_error *err)
+bool command_dump(struct collector *collector, struct process *process, struct error *err)
 {
     pthread_mutex_lock(&process->command_lock);
     uint32_t before, now;
@@ -78,11 +72,11 @@ bool command_dump(struct collector *collector, struct process *process, struct p
     before = now = process->last_sequence;
     pthread_mutex_unlock(&collector->registry.lock);
     bool good = send_signal(process, false, err);
-    int64_t until = monotonic_ns() + PATIENCE_NS;
+    int64_t until = clock_monotonic() + PATIENCE_NS;
     while (good && now == before) {
         struct timespec pause = {0, 20000000};
-        if (monotonic_ns() > until)
-            good = profile_fail(err, "process %s doesn't answer", process_id(process));
+        if (clock_monotonic() > until)
+            good = fail_with(err, "process %s doesn't answer", process_id(process));
         nanosleep(&pause, NULL);
         pthread_mutex_lock(&collector->registry.lock);
         now = process->last_sequence;

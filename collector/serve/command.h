@@ -12,9 +12,9 @@
 
 /* Has the process walk its threads' stacks. False with *err: it doesn't answer (in
  * two seconds), has no dump signal, or may not be signalled. */
-bool command_threads(struct process *process, struct profile_error *err);
+bool command_threads(struct process *process, struct error *err);
 
 /* Has a process whose memory isn't held send a dump in full, and waits for it. */
-bool command_dump(struct collector *collector, struct process *process, struct profile_error *err);
+bool command_dump(struct collector *collector, struct process *process, struct error *err);
 
 #endif

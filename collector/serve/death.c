@@ -1,5 +1,6 @@
 #include "serve/death.h"
 
+#include "base/clock.h"
 #include "serve/archive.h"
 #include "serve/proc_stat.h"
 #include <errno.h>
@@ -69,13 +70,11 @@ static void set_state(struct collector *collector, struct process *process,
                       enum process_state state, bool has_status, int status)
 {
     struct registry *registry = &collector->registry;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     pthread_mutex_lock(&registry->lock);
     if (process->state == PROCESS_RUNNING) {
         registry->running--;
         process->state = state;
-        process->end_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+        process->end_ns = clock_realtime();
     }
     if (has_status) {
         process->has_status = true;
@@ -97,7 +96,7 @@ static void unwatch(struct collector *collector, struct process *process)
 /* The last account: from here on nothing changes in the ledger. */
 static void write_final(struct collector *collector, struct process *process)
 {
-    struct profile_error err;
+    struct error err;
     if (process->ledger_base && !archive_write(collector, process, ARCHIVE_TOTALS, 0, true, &err))
         collector_log(collector, "%s (%s): %s", process_id(process), process_name(process),
                       err.text);

@@ -1,5 +1,5 @@
 /* Frames out of a stream of bytes: see intake.h. */
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "serve/intake.h"
 #include <stdlib.h>
 #include <string.h>

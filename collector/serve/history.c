@@ -1,6 +1,6 @@
 #include "serve/history.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include <stdlib.h>
 
 void history_init(struct history *history)

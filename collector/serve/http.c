@@ -1,6 +1,6 @@
 #include "serve/http.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "serve/query.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -346,25 +346,25 @@ static bool split_address(const char *address, char *host, size_t size, char *po
     return length < size;
 }
 
-static int listen_on(struct http *http, const char *address, struct profile_error *err)
+static int listen_on(struct http *http, const char *address, struct error *err)
 {
     char port[32];
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     int yes = 1;
     if (!split_address(address, http->host, sizeof http->host, port, sizeof port)) {
-        profile_fail(err, "--http %s: give HOST:PORT, [IPV6]:PORT, :PORT or PORT", address);
+        fail_with(err, "--http %s: give HOST:PORT, [IPV6]:PORT, :PORT or PORT", address);
         return -1;
     }
     int wrong = getaddrinfo(*http->host ? http->host : NULL, port, &hints, &found);
     if (wrong) {
-        profile_fail(err, "--http %s: %s", address, gai_strerror(wrong));
+        fail_with(err, "--http %s: %s", address, gai_strerror(wrong));
         return -1;
     }
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, 128) < 0) {
-        profile_fail(err, "--http %s: %s", address, strerror(errno));
+        fail_with(err, "--http %s: %s", address, strerror(errno));
         close(fd);
         fd = -1;
     }
@@ -389,7 +389,7 @@ static void note_address(struct http *http, int fd)
 }
 
 struct http *http_start(struct collector *collector, const struct http_options *options,
-                        struct profile_error *err)
+                        struct error *err)
 {
     struct http *http = mem_zero(1, sizeof *http);
     http->collector = collector;
@@ -407,7 +407,7 @@ struct http *http_start(struct collector *collector, const struct http_options *
             (unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, 30u,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
         if (!http->daemon) {
-            profile_fail(err, "--http %s: the server can't be started", options->address);
+            fail_with(err, "--http %s: the server can't be started", options->address);
             close(fd);
         }
     }

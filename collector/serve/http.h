@@ -113,7 +113,7 @@ struct http_options {
 
 /* NULL with *err. The options are copied but for the tables. */
 struct http *http_start(struct collector *collector, const struct http_options *options,
-                        struct profile_error *err);
+                        struct error *err);
 /* "127.0.0.1:6060": where it listens, with the port the kernel chose. */
 const char *http_address(const struct http *http);
 const char *http_default_id(const struct http *http);

@@ -1,6 +1,7 @@
 #include "serve/intake.h"
 
-#include "profile/mem.h"
+#include "base/clock.h"
+#include "base/mem.h"
 #include "serve/archive.h"
 #include "serve/death.h"
 #include "serve/kinship.h"
@@ -37,15 +38,8 @@ struct client {
     uint64_t file_size;
 };
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* Makes the socket's folder, and sees that nobody else can put things into it. */
-static bool prepare_folder(const char *path, struct profile_error *err)
+static bool prepare_folder(const char *path, struct error *err)
 {
     char folder[sizeof((struct sockaddr_un *)0)->sun_path];
     const char *slash = strrchr(path, '/');
@@ -56,42 +50,41 @@ static bool prepare_folder(const char *path, struct profile_error *err)
     if (mkdir(folder, geteuid() ? 0700 : 0711) == 0)
         return true;
     if (errno != EEXIST)
-        return profile_fail(err, "the socket's folder %s can't be made: %s", folder,
-                            strerror(errno));
+        return fail_with(err, "the socket's folder %s can't be made: %s", folder, strerror(errno));
     if (stat(folder, &info) < 0)
-        return profile_fail(err, "%s: %s", folder, strerror(errno));
+        return fail_with(err, "%s: %s", folder, strerror(errno));
     if (info.st_uid != geteuid() && info.st_uid != 0)
-        return profile_fail(err, "%s belongs to another user: its socket can't be trusted", folder);
+        return fail_with(err, "%s belongs to another user: its socket can't be trusted", folder);
     if (info.st_mode & 022 && !(info.st_mode & S_ISVTX))
-        return profile_fail(err, "%s can be written by others: choose a folder with mode 0700",
-                            folder);
+        return fail_with(err, "%s can be written by others: choose a folder with mode 0700",
+                         folder);
     return true;
 }
 
 /* Somebody listens there already? A socket file without a listener is removed. */
-static bool remove_stale(const struct sockaddr_un *address, struct profile_error *err)
+static bool remove_stale(const struct sockaddr_un *address, struct error *err)
 {
     struct stat info;
     if (lstat(address->sun_path, &info) < 0)
         return true;
     if (!S_ISSOCK(info.st_mode))
-        return profile_fail(err, "%s exists and is not a socket", address->sun_path);
+        return fail_with(err, "%s exists and is not a socket", address->sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int result = connect(fd, (const struct sockaddr *)address, sizeof *address);
     bool alive = result == 0 || errno == EAGAIN;
     close(fd);
     if (alive)
-        return profile_fail(err, "a collector listens on %s already", address->sun_path);
+        return fail_with(err, "a collector listens on %s already", address->sun_path);
     unlink(address->sun_path);
     return true;
 }
 
-int intake_listen(const char *path, struct profile_error *err)
+int intake_listen(const char *path, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
-        profile_fail(err, "the socket's path is longer than %zu bytes: %s",
-                     sizeof address.sun_path - 1, path);
+        fail_with(err, "the socket's path is longer than %zu bytes: %s",
+                  sizeof address.sun_path - 1, path);
         return -1;
     }
     strcpy(address.sun_path, path);
@@ -103,7 +96,7 @@ int intake_listen(const char *path, struct profile_error *err)
     int result = bind(fd, (const struct sockaddr *)&address, sizeof address);
     umask(old);
     if (result < 0 || listen(fd, 4096) < 0) {
-        profile_fail(err, "socket %s: %s", path, strerror(errno));
+        fail_with(err, "socket %s: %s", path, strerror(errno));
         close(fd);
         return -1;
     }
@@ -290,7 +283,7 @@ static bool take_dump(struct collector *collector, struct client *client,
                       const struct handover_dump *dump)
 {
     struct process *process = registry_find_running(&collector->registry, client->peer.pid);
-    struct profile_error err;
+    struct error err;
     if (!process)
         return true; /* forgotten meanwhile: nothing to write from */
     /* At its end the process is still there: what it does until then belongs into
@@ -368,7 +361,7 @@ void intake_read(struct collector *collector, struct client *client)
             return;
         if (got > 0)
             take_descriptors(client, &message);
-        client->last_ns = monotonic_ns();
+        client->last_ns = clock_monotonic();
         if (got > 0 &&
             frame_reader_feed(&client->reader, buffer, (size_t)got, take_frame, &context, &why))
             continue;
@@ -415,7 +408,7 @@ void intake_accept(struct collector *collector)
     client->source = SOURCE_CLIENT;
     client->fd = fd;
     client->passed_fd = -1;
-    client->last_ns = monotonic_ns();
+    client->last_ns = clock_monotonic();
     client->next = collector->clients;
     client->link = &collector->clients;
     if (client->next)

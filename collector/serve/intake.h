@@ -14,7 +14,7 @@
 
 /* Binds and listens: 0600 in a folder that is 0700 and ours. -1 with *err. A
  * socket file that nobody listens on any more is replaced. */
-int intake_listen(const char *path, struct profile_error *err);
+int intake_listen(const char *path, struct error *err);
 
 /* Connections read at a time; more wait in the kernel's queue. */
 #define INTAKE_CLIENTS_MAX 512

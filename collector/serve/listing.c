@@ -7,7 +7,7 @@
 #include "serve/command.h"
 #include "serve/pprof.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static void get_processes(struct request *request, struct response *response)
 /* The names of the files written, one on a line. */
 static void post_dump(struct request *request, struct response *response)
 {
-    struct profile_error err;
+    struct error err;
     struct process *process = request_process(request, response);
     if (!process)
         return;

@@ -1,6 +1,6 @@
 #include "serve/pprof.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/profile_io.h"
 #include "report/text.h"
 #include "serve/pprof_index.h"
@@ -26,7 +26,7 @@ static void send_profile(struct response *response, const struct profile *profil
 {
     unsigned char *bytes;
     size_t size;
-    struct profile_error err;
+    struct error err;
     if (!profile_encode(profile, true, &bytes, &size, &err)) {
         go_error(response, 500, err.text);
         return;
@@ -49,8 +49,7 @@ static int64_t integer_query(struct request *request, const char *name)
 }
 
 /* What Go says in front of its texts; the reason behind it is ours. */
-static void collect_failed(struct response *response, const char *what,
-                           const struct profile_error *err)
+static void collect_failed(struct response *response, const char *what, const struct error *err)
 {
     char *text = err->text[0] ? mem_printf("%s: %s", what, err->text) : mem_strdup(what);
     go_error(response, 500, text);
@@ -61,7 +60,7 @@ static void collect_failed(struct response *response, const char *what,
 static void send_delta(struct request *request, struct response *response, struct process *process,
                        const char *name, enum dump_profile which, const char *seconds_text)
 {
-    struct profile_error err;
+    struct error err;
     int64_t seconds;
     if (!query_integer(seconds_text, &seconds) || seconds <= 0) {
         go_error(response, 400, "invalid value for \"seconds\" - must be a positive integer");
@@ -114,7 +113,7 @@ static void send_text(struct response *response, struct process *process, struct
 static void send_named(struct request *request, struct response *response, struct process *process,
                        const char *name)
 {
-    struct profile_error err;
+    struct error err;
     enum dump_profile which;
     if (!snapshot_find(name, &which)) {
         go_error(response, 404, "Unknown profile");
@@ -147,7 +146,7 @@ static void send_named(struct request *request, struct response *response, struc
 /* Go's CPU profile: always a window. Any number at once: each is a difference. */
 static void send_cpu(struct request *request, struct response *response, struct process *process)
 {
-    struct profile_error err;
+    struct error err;
     int64_t seconds = integer_query(request, "seconds");
     if (seconds <= 0)
         seconds = 30;

@@ -1,7 +1,8 @@
 #include "serve/process.h"
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "dump/directory.h"
-#include "profile/mem.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,13 +39,6 @@ static void copy_cmdline(struct process *process)
     process->cmdline_size = length;
 }
 
-static int64_t realtime_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* A program of many names (busybox, redis-server) goes by the one it was started
  * by, as in the directory. */
 static void copy_name(struct process *process)
@@ -74,7 +68,7 @@ struct process *registry_add(struct registry *registry, const struct process_hel
     process->view = hello->view;
     /* The program's word, but only shown, never computed with. */
     process->start_ns =
-        process->ledger_base ? (int64_t)process->view.header->start_ns : realtime_ns();
+        process->ledger_base ? (int64_t)process->view.header->start_ns : clock_realtime();
     copy_cmdline(process);
     copy_name(process);
     pthread_rwlock_init(&process->ledger_lock, NULL);

@@ -1,6 +1,6 @@
 #include "serve/query.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

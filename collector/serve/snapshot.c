@@ -1,6 +1,7 @@
 #include "serve/snapshot.h"
 
-#include "profile/mem.h"
+#include "base/clock.h"
+#include "base/mem.h"
 #include "profile/profile_io.h"
 #include "profile/profile_ops.h"
 #include "serve/archive.h"
@@ -32,15 +33,8 @@ static bool memory_write(struct sink *sink, const void *bytes, size_t length)
     return true;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 unsigned char *snapshot_encode(struct collector *collector, struct process *process,
-                               enum dump_profile which, size_t *size, struct profile_error *err)
+                               enum dump_profile which, size_t *size, struct error *err)
 {
     struct memory_sink memory = {.sink = {.write = memory_write}};
     struct process_status status;
@@ -48,7 +42,7 @@ unsigned char *snapshot_encode(struct collector *collector, struct process *proc
     struct dump_request request = {
         .view = &process->view,
         .profile = which,
-        .now_ns = (uint64_t)(status.end_ns ? status.end_ns : clock_ns(CLOCK_REALTIME)),
+        .now_ns = (uint64_t)(status.end_ns ? status.end_ns : clock_realtime()),
     };
     static const char *const gone[] = {
         "libprof: the process has ended: its threads as they were when they were last asked for"};
@@ -64,7 +58,7 @@ unsigned char *snapshot_encode(struct collector *collector, struct process *proc
                                              : "its memory isn't held any more";
     pthread_rwlock_unlock(&process->ledger_lock);
     if (wrong) {
-        profile_fail(err, "process %s: %s", process_id(process), wrong);
+        fail_with(err, "process %s: %s", process_id(process), wrong);
         free(memory.bytes);
         return NULL;
     }
@@ -74,7 +68,7 @@ unsigned char *snapshot_encode(struct collector *collector, struct process *proc
 
 /* The newest file with this profile. */
 static struct profile *take_from_files(struct collector *collector, struct process *process,
-                                       enum dump_profile which, struct profile_error *err)
+                                       enum dump_profile which, struct error *err)
 {
     uint32_t sequence = 0;
     pthread_mutex_lock(&collector->registry.lock);
@@ -83,8 +77,8 @@ static struct profile *take_from_files(struct collector *collector, struct proce
             sequence = dump->sequence;
     pthread_mutex_unlock(&collector->registry.lock);
     if (!sequence) {
-        profile_fail(err, "process %s has no %s profile", process_id(process),
-                     dump_profile_name(which));
+        fail_with(err, "process %s has no %s profile", process_id(process),
+                  dump_profile_name(which));
         return NULL;
     }
     char *path = archive_path(collector, process, sequence, dump_profile_name(which));
@@ -94,7 +88,7 @@ static struct profile *take_from_files(struct collector *collector, struct proce
 }
 
 struct profile *snapshot_take(struct collector *collector, struct process *process,
-                              enum dump_profile which, struct profile_error *err)
+                              enum dump_profile which, struct error *err)
 {
     struct process_status status;
     process_get_status(&collector->registry, process, &status);
@@ -117,7 +111,7 @@ static bool wait_until(struct collector *collector, struct process *process, int
                        snapshot_cancel *cancel, void *context)
 {
     for (;;) {
-        int64_t left = until_ns - clock_ns(CLOCK_MONOTONIC);
+        int64_t left = until_ns - clock_monotonic();
         if (left <= 0)
             return true;
         if ((cancel && cancel(context)) || atomic_load(&collector->stopping))
@@ -132,10 +126,10 @@ static bool wait_until(struct collector *collector, struct process *process, int
 
 struct profile *snapshot_window(struct collector *collector, struct process *process,
                                 enum dump_profile which, double seconds, snapshot_cancel *cancel,
-                                void *context, struct profile_error *err)
+                                void *context, struct error *err)
 {
     err->text[0] = '\0';
-    int64_t start = clock_ns(CLOCK_MONOTONIC);
+    int64_t start = clock_monotonic();
     struct profile *before = snapshot_take(collector, process, which, err);
     if (!before)
         return NULL;
@@ -148,7 +142,7 @@ struct profile *snapshot_window(struct collector *collector, struct process *pro
         for (size_t i = 0; i < after->n_comments; i++)
             profile_add_comment(window, after->comments[i]);
         window->time_nanos = after->time_nanos;
-        window->duration_nanos = clock_ns(CLOCK_MONOTONIC) - start;
+        window->duration_nanos = clock_monotonic() - start;
     }
     profile_free(before);
     profile_free(after);

@@ -16,11 +16,11 @@
  * process's is its last. THREADS: asks the process to walk its stacks first and
  * waits for it, two seconds at most. NULL with *err. */
 struct profile *snapshot_take(struct collector *collector, struct process *process,
-                              enum dump_profile which, struct profile_error *err);
+                              enum dump_profile which, struct error *err);
 
 /* The same as gzip'ed bytes: malloc'ed, *size of them. */
 unsigned char *snapshot_encode(struct collector *collector, struct process *process,
-                               enum dump_profile which, size_t *size, struct profile_error *err);
+                               enum dump_profile which, size_t *size, struct error *err);
 
 /* Asked now and then during a wait: true to give up. */
 typedef bool snapshot_cancel(void *context);
@@ -33,7 +33,7 @@ typedef bool snapshot_cancel(void *context);
  */
 struct profile *snapshot_window(struct collector *collector, struct process *process,
                                 enum dump_profile which, double seconds, snapshot_cancel *cancel,
-                                void *context, struct profile_error *err);
+                                void *context, struct error *err);
 
 /* Names for the addresses, one call at a time in the whole collector. */
 void snapshot_symbolize(struct process *process, struct profile *profile);

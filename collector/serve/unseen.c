@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <uthash.h>
 
+#include "base/mem.h"
 #include "dump/comments.h"
 #include "dump/memory.h"
-#include "profile/mem.h"
 #include "symbolize/allocator.h"
 
 /* Files asked once: thousands of processes of a build run the same few programs, and

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "symbolize/elf_file.h"
 
 /* Where every distribution puts debug files; gdb's default too. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 /* What compilers hang on a function's name when they make a variant of it. */
 static bool is_clone_suffix(const char *dot)

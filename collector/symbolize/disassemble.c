@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "symbolize/elf_file.h"
 #include "symbolize/unwind_index.h"
 
@@ -18,17 +18,17 @@ extern char **environ;
 
 /* The link-time extent of the function at a run-time address. */
 static bool find_extent(const struct profile_mapping *m, uint64_t address, uint64_t *start,
-                        uint64_t *end, uint64_t *bias, struct profile_error *err)
+                        uint64_t *end, uint64_t *bias, struct error *err)
 {
     const char *why;
     struct elf_file *f = elf_file_open(m->file, &why);
     if (!f)
-        return profile_fail(err, "%.300s: %s", m->file, why);
+        return fail_with(err, "%.300s: %s", m->file, why);
     bool ok = true;
     if (*m->build_id && strcmp(f->build_id, m->build_id) != 0)
-        ok = profile_fail(err, "%.300s: is another build than the profiled one", m->file);
+        ok = fail_with(err, "%.300s: is another build than the profiled one", m->file);
     else if (!elf_file_find_bias(f, m->start, m->limit, m->offset, bias))
-        ok = profile_fail(err, "%.300s: no segment fits the profile's mapping", m->file);
+        ok = fail_with(err, "%.300s: no segment fits the profile's mapping", m->file);
     if (ok) {
         struct elf_file *debug = elf_file_open_debug(f);
         elf_file_add_symbols(f, f);
@@ -44,7 +44,7 @@ static bool find_extent(const struct profile_mapping *m, uint64_t address, uint6
         } else if ((*start = unwind_index_find_entry(f, address + *bias, end))) {
             *end += *start; /* it was the size */
         } else {
-            ok = profile_fail(err, "%.300s: has no symbol at 0x%" PRIx64, m->file, address + *bias);
+            ok = fail_with(err, "%.300s: has no symbol at 0x%" PRIx64, m->file, address + *bias);
         }
         elf_file_close(f);
         elf_file_close(debug);
@@ -56,7 +56,7 @@ static bool find_extent(const struct profile_mapping *m, uint64_t address, uint6
 
 /* Starts objdump with its output in *out. */
 static bool start_objdump(const char *file, uint64_t start, uint64_t end, FILE **out, pid_t *pid,
-                          struct profile_error *err)
+                          struct error *err)
 {
     char from[48], to[48];
     int fds[2];
@@ -73,7 +73,7 @@ static bool start_objdump(const char *file, uint64_t start, uint64_t end, FILE *
                     (char *)(uintptr_t)file,
                     NULL};
     if (pipe2(fds, O_CLOEXEC) < 0)
-        return profile_fail(err, "no pipe for objdump");
+        return fail_with(err, "no pipe for objdump");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
@@ -83,7 +83,7 @@ static bool start_objdump(const char *file, uint64_t start, uint64_t end, FILE *
     *out = rc == 0 ? fdopen(fds[0], "r") : NULL;
     if (!*out) {
         close(fds[0]);
-        return profile_fail(err, "objdump (Debian: binutils) cannot be run: %s", strerror(rc));
+        return fail_with(err, "objdump (Debian: binutils) cannot be run: %s", strerror(rc));
     }
     return true;
 }
@@ -126,7 +126,7 @@ static void parse_line(char *line, uint64_t bias, char **place, struct instructi
 }
 
 bool disassemble_function(const struct profile_mapping *m, uint64_t address,
-                          struct instructions *out, struct profile_error *err)
+                          struct instructions *out, struct error *err)
 {
     uint64_t start = 0, end = 0, bias = 0;
     FILE *in = NULL;
@@ -145,7 +145,7 @@ bool disassemble_function(const struct profile_mapping *m, uint64_t address,
     free(place);
     fclose(in);
     waitpid(pid, &status, 0);
-    return out->n || profile_fail(err, "objdump shows nothing of %.300s", m->file);
+    return out->n || fail_with(err, "objdump shows nothing of %.300s", m->file);
 }
 
 void instructions_free(struct instructions *i)

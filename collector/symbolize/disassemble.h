@@ -22,7 +22,7 @@ struct instructions {
 /* Of the function around a run-time address. False with *err: no such file, no
  * symbol there, no objdump. */
 bool disassemble_function(const struct profile_mapping *m, uint64_t address,
-                          struct instructions *out, struct profile_error *err);
+                          struct instructions *out, struct error *err);
 void instructions_free(struct instructions *i);
 
 #endif

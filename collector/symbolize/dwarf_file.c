@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 /* libdw keeps the line table of every unit it has read: at some 40 bytes a line,
  * this many are 160 MB. Past it the handle is opened anew, so that a program with a

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 /* Segments are mapped in whole pages; 4 kB is the smallest page of any machine. */
 #define PAGE 4096ULL

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "symbolize/dwarf_file.h"
 #include "symbolize/elf_file.h"
 #include "symbolize/unwind_index.h"

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 #define LISTS_FOLDER "/var/lib/dpkg/info"
 #define LISTS LISTS_FOLDER "/*.list"

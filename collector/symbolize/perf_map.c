@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 struct jit_code {
     uint64_t start, end;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "symbolize/package.h"
 
 #define FILES_NAMED 3

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "profile/hash.h"
+#include "base/hash.h"
 
 #define obstack_chunk_alloc mem_alloc
 #define obstack_chunk_free free

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "profile/hash.h"
+#include "base/hash.h"
 #include "symbolize/module.h"
 #include "symbolize/perf_map.h"
 #include "symbolize/stripped.h"

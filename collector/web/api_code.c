@@ -1,5 +1,5 @@
 /* The code of one function, with what each line or instruction costs. */
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/profile_ops.h"
 #include "symbolize/elf_file.h"
 #include "web/api.h"
@@ -91,7 +91,7 @@ static void answer_source(struct response *response, struct profile *p, const ch
     struct source_answer answer = {0};
     struct report_options options;
     struct report report;
-    struct profile_error err;
+    struct error err;
     char index[16], *symbol = exact_expression(function);
     report_options_init(&options);
     snprintf(index, sizeof index, "%d", type);
@@ -164,7 +164,7 @@ static void add_costs(struct code *code, int type)
 
 /* The symbol around the function's costliest location; without one, its locations.
  * Clones and namesakes elsewhere are left out. False: told in *err. */
-static bool find_extent(struct code *code, struct profile_error *err)
+static bool find_extent(struct code *code, struct error *err)
 {
     const struct profile_location *top = NULL;
     const char *why = "";
@@ -173,15 +173,15 @@ static bool find_extent(struct code *code, struct profile_error *err)
             (!top || llabs(code->cum[i]) > llabs(code->cum[top->id - 1])))
             top = code->p->locations[i];
     if (!top || *top->mapping->file != '/')
-        return profile_fail(err, "no binary is known for this function");
+        return fail_with(err, "no binary is known for this function");
     const struct profile_mapping *m = code->mapping = top->mapping;
     struct elf_file *file = elf_file_open(m->file, &why);
     if (!file)
-        return profile_fail(err, "%s: %s", m->file, why);
+        return fail_with(err, "%s: %s", m->file, why);
     bool same = !*m->build_id || strcmp(m->build_id, file->build_id) == 0;
     if (!same || !elf_file_find_bias(file, m->start, m->limit, m->offset, &code->bias)) {
         elf_file_close(file);
-        return profile_fail(err, "%s is another build now", m->file);
+        return fail_with(err, "%s is another build now", m->file);
     }
     struct elf_file *debug = elf_file_open_debug(file);
     elf_file_add_symbols(file, file);
@@ -264,7 +264,7 @@ static void sort_locations(struct assembly_answer *a)
 static void answer_assembly(struct response *response, struct code *code)
 {
     struct assembly_answer a = {.code = code};
-    struct profile_error err;
+    struct error err;
     if (!find_extent(code, &err)) {
         reply_error(response, 404, err.text);
         return;

@@ -1,5 +1,6 @@
 /* Processes: the table, one of them, its numbers over time. */
-#include "profile/mem.h"
+#include "base/clock.h"
+#include "base/mem.h"
 #include "serve/pprof_index.h"
 #include "web/api.h"
 #include "web/reply.h"
@@ -9,13 +10,6 @@
 
 /* Rates are of the last entries: fewer would show the 10 ms steps of CPU samples. */
 #define RATE_ENTRIES 4
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 /* The arguments, with blanks between them. */
 static void put_command_line(struct writer *w, const struct process *process)
@@ -96,7 +90,7 @@ void api_get_processes(struct request *request, struct response *response)
     struct process **list = registry_list(registry, &n);
     writer_put_char(&w, '{');
     json_key(&w, "now_ns", true);
-    writer_put_int(&w, now_ns());
+    writer_put_int(&w, clock_realtime());
     writer_put(&w, ",\"processes\":[");
     for (size_t i = 0; i < n; i++) {
         writer_put(&w, i ? ",{" : "{");
@@ -144,7 +138,7 @@ void api_get_process(struct request *request, struct response *response)
     }
     writer_put_char(&w, '{');
     put_process(&w, &request->collector->registry, process);
-    json_number(&w, "now_ns", now_ns());
+    json_number(&w, "now_ns", clock_realtime());
     put_profiles(&w, process);
     size_t n = timeline_times(&web->timeline, process, marks, TIMELINE_MARKS);
     writer_put(&w, ",\"marks\":[");
@@ -183,7 +177,7 @@ void api_get_history(struct request *request, struct response *response)
     struct writer w = {0};
     writer_put_char(&w, '{');
     json_key(&w, "now_ns", true);
-    writer_put_int(&w, now_ns());
+    writer_put_int(&w, clock_realtime());
     PUT_COLUMN(&w, "time_ns", entries, n, time_ns);
     PUT_COLUMN(&w, "heap_inuse", entries, n, heap_inuse);
     PUT_COLUMN(&w, "heap_alloc", entries, n, heap_alloc);

@@ -1,5 +1,5 @@
 /* What every thread does now: the goroutine profile, with what its labels say. */
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/profile_ops.h"
 #include "serve/snapshot.h"
 #include "web/api.h"
@@ -58,7 +58,7 @@ static void put_thread(struct writer *w, const struct profile_sample *sample)
 
 void api_get_threads(struct request *request, struct response *response)
 {
-    struct profile_error err;
+    struct error err;
     struct writer w = {0};
     struct process *process = registry_find(&request->collector->registry, request->parameters[0]);
     if (!process) {

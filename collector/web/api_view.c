@@ -1,7 +1,7 @@
 /* Views: making them, describing them, and the flame tree they are drawn from. */
+#include "base/mem.h"
 #include "export/export.h"
 #include "export/json.h"
-#include "profile/mem.h"
 #include "profile/profile_ops.h"
 #include "serve/snapshot.h"
 #include "web/api.h"
@@ -23,7 +23,7 @@ struct view *api_find_view(struct request *request, struct response *response)
 
 int api_find_type(struct request *request, const struct profile *p, struct response *response)
 {
-    struct profile_error err;
+    struct error err;
     char *name = request_query(request, "type");
     int type = profile_find_index(p, name, &err);
     free(name);
@@ -42,7 +42,7 @@ struct wish {
     int64_t at_ns, from_ns, to_ns;
 };
 
-static bool read_wish(json_t *body, struct wish *wish, struct profile_error *err)
+static bool read_wish(json_t *body, struct wish *wish, struct error *err)
 {
     const char *name = json_string_value(json_object_get(body, "profile"));
     *wish = (struct wish){
@@ -53,19 +53,19 @@ static bool read_wish(json_t *body, struct wish *wish, struct profile_error *err
         .to_ns = json_integer_value(json_object_get(body, "to_ns")),
     };
     if (!name || !snapshot_find(name, &wish->which))
-        return profile_fail(err, "no profile of this name");
+        return fail_with(err, "no profile of this name");
     if (wish->seconds < 0 || wish->seconds > SECONDS_MAX)
-        return profile_fail(err, "seconds: 1 to %d", SECONDS_MAX);
+        return fail_with(err, "seconds: 1 to %d", SECONDS_MAX);
     if ((wish->at_ns || wish->from_ns) && !timeline_records(wish->which))
-        return profile_fail(err, "%s has no past", name);
+        return fail_with(err, "%s has no past", name);
     if (wish->from_ns && wish->to_ns <= wish->from_ns)
-        return profile_fail(err, "the window ends before it starts");
+        return fail_with(err, "the window ends before it starts");
     return true;
 }
 
 /* Two moments of the past and what was added between them. */
 static struct profile *take_window(struct web *web, struct process *process, struct wish *wish,
-                                   struct profile_error *err)
+                                   struct error *err)
 {
     struct profile *window = NULL, *after = NULL;
     struct profile *before =
@@ -73,7 +73,7 @@ static struct profile *take_window(struct web *web, struct process *process, str
     if (before)
         after = timeline_take(&web->timeline, process, wish->which, wish->to_ns, &wish->to_ns, err);
     if (after && wish->from_ns == wish->to_ns)
-        profile_fail(err, "nothing was recorded between the two moments");
+        fail_with(err, "nothing was recorded between the two moments");
     else if (after)
         window = profile_subtract(after, before, false, err);
     if (window) {
@@ -86,7 +86,7 @@ static struct profile *take_window(struct web *web, struct process *process, str
 }
 
 static struct profile *take(struct request *request, struct process *process, struct wish *wish,
-                            struct profile_error *err)
+                            struct error *err)
 {
     struct web *web = request->context;
     struct profile *profile;
@@ -111,9 +111,9 @@ static struct profile *take(struct request *request, struct process *process, st
 
 /* Names for addresses, then what cli_load does with a profile. */
 static struct profile *finish(struct process *process, struct profile *raw, const struct wish *wish,
-                              struct profile_error *err)
+                              struct error *err)
 {
-    struct profile_error ignored;
+    struct error ignored;
     struct profile *profile = profile_merge(&raw, 1, err);
     profile_free(raw);
     if (!profile)
@@ -129,7 +129,7 @@ static void make_view(struct request *request, struct response *response, struct
                       json_t *body)
 {
     struct web *web = request->context;
-    struct profile_error err = {""};
+    struct error err = {""};
     struct wish wish;
     if (!read_wish(body, &wish, &err)) {
         reply_error(response, 400, err.text);
@@ -312,7 +312,7 @@ static bool compare(struct request *request, struct profile **p, const char *bas
                     struct response *response)
 {
     struct web *web = request->context;
-    struct profile_error err;
+    struct error err;
     struct view *view = views_find(&web->views, base_id);
     char *normalize = request_query(request, "normalize");
     struct profile *difference = NULL;
@@ -356,7 +356,7 @@ void api_get_flame(struct request *request, struct response *response)
 {
     struct view *view = api_find_view(request, response);
     struct profile *p = view ? api_derive(request, view, response) : NULL;
-    struct profile_error err;
+    struct error err;
     struct writer w = {0};
     int type = p ? api_find_type(request, p, response) : -1;
     struct export_options options = {.type = type, .title = view ? view->name : NULL};
@@ -400,7 +400,7 @@ static char *export_disposition(const struct view *view, const char *format)
 
 void api_get_export(struct request *request, struct response *response)
 {
-    struct profile_error err;
+    struct error err;
     const struct export_format *format = export_find_format(request->parameters[1], &err);
     if (!format) {
         reply_error(response, 404, err.text);

@@ -1,6 +1,7 @@
 #include "web/assembly.h"
 
-#include "profile/mem.h"
+#include "base/clock.h"
+#include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,22 +19,15 @@ extern char **environ;
 #define PATIENCE_MS 10000
 #define OUTPUT_MAX ((size_t)4 << 20) /* some 60,000 instructions */
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 /* Everything it writes, with a NUL behind it, up to a limit in size and in time. */
 static char *read_all(int fd)
 {
-    int64_t until = monotonic_ms() + PATIENCE_MS;
+    int64_t until = clock_monotonic() / 1000000 + PATIENCE_MS;
     size_t size = 0, room = 65536;
     char *text = mem_alloc(room);
     for (;;) {
         struct pollfd input = {.fd = fd, .events = POLLIN};
-        int64_t left = until - monotonic_ms();
+        int64_t left = until - clock_monotonic() / 1000000;
         if (left <= 0 || poll(&input, 1, (int)left) <= 0)
             break;
         ssize_t got = read(fd, text + size, room - size - 1);
@@ -61,7 +55,7 @@ static void visit_lines(char *text, assembly_visit_fn *visit, void *arg)
 }
 
 bool assembly_visit(const char *file, uint64_t from, uint64_t to, assembly_visit_fn *visit,
-                    void *arg, struct profile_error *err)
+                    void *arg, struct error *err)
 {
     char *start = mem_printf("--start-address=%#lx", (unsigned long)from);
     char *stop = mem_printf("--stop-address=%#lx", (unsigned long)to);
@@ -72,7 +66,7 @@ bool assembly_visit(const char *file, uint64_t from, uint64_t to, assembly_visit
     int ends[2];
     pid_t child = -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return profile_fail(err, "objdump: %s", strerror(errno));
+        return fail_with(err, "objdump: %s", strerror(errno));
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -90,6 +84,5 @@ bool assembly_visit(const char *file, uint64_t from, uint64_t to, assembly_visit
     close(ends[0]);
     free(start);
     free(stop);
-    return !wrong ||
-           profile_fail(err, "objdump can't be run (package binutils): %s", strerror(wrong));
+    return !wrong || fail_with(err, "objdump can't be run (package binutils): %s", strerror(wrong));
 }

@@ -13,6 +13,6 @@ typedef void assembly_visit_fn(void *arg, uint64_t address, const char *text);
 
 /* Disassembles [from, to) of the file, link-time addresses. False with *err. */
 bool assembly_visit(const char *file, uint64_t from, uint64_t to, assembly_visit_fn *visit,
-                    void *arg, struct profile_error *err);
+                    void *arg, struct error *err);
 
 #endif

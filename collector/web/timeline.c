@@ -1,6 +1,7 @@
 #include "web/timeline.h"
 
-#include "profile/mem.h"
+#include "base/clock.h"
+#include "base/mem.h"
 #include "profile/profile_io.h"
 #include "serve/snapshot.h"
 #include <poll.h>
@@ -30,13 +31,6 @@ struct track {
     size_t n, room;
     struct track *next;
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 void timeline_init(struct timeline *timeline)
 {
@@ -103,8 +97,8 @@ static void thin_out(struct timeline *timeline)
 
 static void add_mark(struct timeline *timeline, struct track *track)
 {
-    struct mark mark = {.time_ns = clock_ns(CLOCK_REALTIME)};
-    struct profile_error err;
+    struct mark mark = {.time_ns = clock_realtime()};
+    struct error err;
     size_t bytes = 0;
     for (size_t i = 0; i < RECORDED; i++) {
         mark.profiles[i].bytes = snapshot_encode(timeline->collector, track->process, recorded[i],
@@ -136,7 +130,7 @@ static void visit(struct timeline *timeline, struct process *process)
 {
     struct history_entry newest;
     struct track *track = find_track(timeline, process);
-    int64_t start = clock_ns(CLOCK_MONOTONIC);
+    int64_t start = clock_monotonic();
     if (!track) {
         track = mem_zero(1, sizeof *track);
         process_hold(process);
@@ -151,7 +145,7 @@ static void visit(struct timeline *timeline, struct process *process)
         return;
     track->samples = newest.samples;
     add_mark(timeline, track);
-    track->next_ns = start + (clock_ns(CLOCK_MONOTONIC) - start) * TIMELINE_SHARE;
+    track->next_ns = start + (clock_monotonic() - start) * TIMELINE_SHARE;
 }
 
 /* Processes the registry has forgotten are forgotten here, too. */
@@ -235,7 +229,7 @@ size_t timeline_times(struct timeline *timeline, const struct process *process, 
 
 struct profile *timeline_take(struct timeline *timeline, const struct process *process,
                               enum dump_profile which, int64_t at_ns, int64_t *found_ns,
-                              struct profile_error *err)
+                              struct error *err)
 {
     const struct mark *mark = NULL;
     unsigned char *bytes = NULL;
@@ -254,7 +248,7 @@ struct profile *timeline_take(struct timeline *timeline, const struct process *p
     }
     pthread_mutex_unlock(&timeline->lock);
     if (!bytes) {
-        profile_fail(err, "nothing was recorded of process %s then", process_id(process));
+        fail_with(err, "nothing was recorded of process %s then", process_id(process));
         return NULL;
     }
     struct profile *profile = profile_read_memory(bytes, size, err);

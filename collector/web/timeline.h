@@ -48,6 +48,6 @@ size_t timeline_times(struct timeline *timeline, const struct process *process, 
  * NULL with *err. *found_ns: the mark's moment. Addresses only. */
 struct profile *timeline_take(struct timeline *timeline, const struct process *process,
                               enum dump_profile which, int64_t at_ns, int64_t *found_ns,
-                              struct profile_error *err);
+                              struct error *err);
 
 #endif

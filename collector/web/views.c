@@ -1,6 +1,6 @@
 #include "web/views.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "web/web.h"
 
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "profile/profile_ops.h"
 #include "web/api.h"
 #include "web/files.h"
@@ -26,7 +26,7 @@ void web_free(struct web *web)
 
 void web_add_file(struct web *web, const char *name, struct profile *profile)
 {
-    struct profile_error err;
+    struct error err;
     struct profile *merged = profile_merge(&profile, 1, &err);
     profile_free(profile);
     const char *program = merged ? profile_program_name(merged) : "";

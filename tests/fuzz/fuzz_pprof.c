@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    struct profile_error err;
+    struct error err;
     struct profile *profile = profile_read_memory(data, size, &err);
     if (!profile)
         return 0;

@@ -1,5 +1,5 @@
 /* Query strings, numbers and lists of addresses. */
-#include "profile/mem.h"
+#include "base/mem.h"
 #include "serve/query.h"
 #include <stdlib.h>
 #include <string.h>

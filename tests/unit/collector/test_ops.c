@@ -87,7 +87,7 @@ static struct profile *make(uint64_t start, int64_t leaf, int64_t work)
 static void adds_up_moved_runs(void **state)
 {
     (void)state;
-    struct profile_error err;
+    struct error err;
     struct profile *in[] = {make(0x1000, 3, 5), make(0x7f0000, 10, 20)};
     struct profile *p = profile_merge(in, 2, &err);
     assert_non_null(p);
@@ -111,7 +111,7 @@ static void adds_up_moved_runs(void **state)
 static void refuses_other_types(void **state)
 {
     (void)state;
-    struct profile_error err;
+    struct error err;
     struct profile *in[] = {make(0x1000, 1, 1), make(0x1000, 1, 1)};
     in[1]->sample_types[1].type = profile_intern(in[1], "delay");
     assert_null(profile_merge(in, 2, &err));
@@ -126,7 +126,7 @@ static void refuses_other_types(void **state)
 static void converts_units(void **state)
 {
     (void)state;
-    struct profile_error err;
+    struct error err;
     struct profile *in[] = {make(0x1000, 1, 1), make(0x1000, 2, 2)};
     in[1]->sample_types[1].unit = profile_intern(in[1], "milliseconds");
     for (size_t i = 0; i < in[1]->n_samples; i++)
@@ -142,7 +142,7 @@ static void converts_units(void **state)
 static void cancels_what_is_equal(void **state)
 {
     (void)state;
-    struct profile_error err;
+    struct error err;
     struct profile *a = make(0x1000, 3, 5), *b = make(0x5000, 3, 4);
     struct profile *p = profile_subtract(a, b, false, &err);
     assert_int_equal(p->n_samples, 1);
@@ -166,7 +166,7 @@ static void ignore(void *arg, const char *text)
 
 static size_t samples_left(const struct profile_filter *f, int *notices)
 {
-    struct profile_error err;
+    struct error err;
     struct profile *p = make(0x1000, 3, 5);
     *notices = 0;
     assert_true(profile_apply_filter(p, f, ignore, notices, &err));
@@ -188,7 +188,7 @@ static void filters_samples(void **state)
     assert_int_equal(samples_left(&(struct profile_filter){.tagfocus = "1kb:"}, &notices), 1);
     assert_int_equal(samples_left(&(struct profile_filter){.tagfocus = "bytes=:64b"}, &notices), 1);
     assert_int_equal(samples_left(&(struct profile_filter){.tagignore = "64b:2kb"}, &notices), 0);
-    struct profile_error err;
+    struct error err;
     struct profile *p = make(0x1000, 1, 1);
     assert_false(
         profile_apply_filter(p, &(struct profile_filter){.show = "("}, ignore, &notices, &err));
@@ -199,7 +199,7 @@ static void filters_samples(void **state)
 static void drops_frames(void **state)
 {
     (void)state;
-    struct profile_error err;
+    struct error err;
     struct profile *p = make(0x1000, 3, 5);
     p->drop_frames = profile_intern(p, "leaf|main");
     assert_true(profile_prune(p, &err));

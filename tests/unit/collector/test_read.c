@@ -97,7 +97,7 @@ static void reads_every_packing(void **state)
     (void)state;
     for (enum packing packing = PACKED; packing <= MIXED; packing++) {
         struct proto raw = whole_profile(packing);
-        struct profile_error err;
+        struct error err;
         struct profile *p = profile_read_memory(raw.data, raw.size, &err);
         assert_non_null(p);
         assert_int_equal(p->n_samples, 1);
@@ -119,7 +119,7 @@ static void survives_writing(void **state)
 {
     (void)state;
     struct proto raw = whole_profile(MIXED);
-    struct profile_error err;
+    struct error err;
     struct profile *p = profile_read_memory(raw.data, raw.size, &err), *again;
     unsigned char *data;
     size_t size;
@@ -141,7 +141,7 @@ static void survives_writing(void **state)
 
 static void expect_error(const void *data, size_t size, const char *text)
 {
-    struct profile_error err = {.text = ""};
+    struct error err = {.text = ""};
     struct profile *p = profile_read_memory(data, size, &err);
     if (p || !strstr(err.text, text))
         fail_msg("expected an error with '%s', got '%s'", text, p ? "a profile" : err.text);
@@ -212,7 +212,7 @@ static void refuses_damaged_gzip(void **state)
 {
     (void)state;
     struct proto raw = whole_profile(PACKED);
-    struct profile_error err;
+    struct error err;
     struct profile *p = profile_read_memory(raw.data, raw.size, &err);
     unsigned char *data;
     size_t size;
@@ -232,7 +232,7 @@ static void survives_flipped_bits(void **state)
     const struct proto good = whole_profile(MIXED);
     for (size_t bit = 0; bit < good.size * 8; bit++) {
         struct proto p = good;
-        struct profile_error err;
+        struct error err;
         p.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
         profile_free(profile_read_memory(p.data, p.size, &err));
     }
@@ -242,7 +242,7 @@ static void leaves_no_half_file(void **state)
 {
     (void)state;
     char dir[] = "/tmp/prof-read-XXXXXX", path[64];
-    struct profile_error err;
+    struct error err;
     struct profile *p = profile_new();
     profile_add_sample_type(p, "samples", "count");
     assert_non_null(mkdtemp(dir));

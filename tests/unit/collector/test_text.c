@@ -14,7 +14,7 @@
 
 static struct profile *read_ok(const char *text)
 {
-    struct profile_error err;
+    struct error err;
     struct profile *p = profile_read_memory(text, strlen(text), &err);
     if (!p)
         fail_msg("%s", err.text);
@@ -23,7 +23,7 @@ static struct profile *read_ok(const char *text)
 
 static void read_bad(const char *text, const char *expected)
 {
-    struct profile_error err;
+    struct error err;
     assert_null(profile_read_memory(text, strlen(text), &err));
     if (!strstr(err.text, expected))
         fail_msg("expected '%s' in '%s'", expected, err.text);
@@ -107,7 +107,7 @@ static void reads_gperftools_cpu(void **state)
     const uint64_t words[] = {0, 3, 0, 10000, 0, 4, 2, 0x1010, 0x2021, 0, 1, 0};
     static const char maps[] = "00001000-00003000 r-xp 00000000 08:01 4 /bin/app\n";
     unsigned char data[sizeof(words) + sizeof(maps)];
-    struct profile_error err;
+    struct error err;
     memcpy(data, words, sizeof(words));
     memcpy(data + sizeof(words), maps, sizeof(maps) - 1);
     struct profile *p = profile_read_memory(data, sizeof(data) - 1, &err);

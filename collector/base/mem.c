@@ -1,4 +1,4 @@
-#include "profile/mem.h"
+#include "base/mem.h"
 
 #include <stdarg.h>
 #include <stdint.h>

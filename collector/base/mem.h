@@ -2,8 +2,8 @@
  * Allocation that does not return NULL: out of memory ends the program with a
  * line on stderr and exit status 1. For the collector only.
  */
-#ifndef COLLECTOR_PROFILE_MEM_H
-#define COLLECTOR_PROFILE_MEM_H
+#ifndef COLLECTOR_BASE_MEM_H
+#define COLLECTOR_BASE_MEM_H
 
 #include <stddef.h>
 

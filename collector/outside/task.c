@@ -1,4 +1,4 @@
-#include "walk/task.h"
+#include "outside/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>

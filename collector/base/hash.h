@@ -2,10 +2,10 @@
  * uthash, set up for the collector: a table that cannot grow ends the program as
  * any other allocation does.
  */
-#ifndef COLLECTOR_PROFILE_HASH_H
-#define COLLECTOR_PROFILE_HASH_H
+#ifndef COLLECTOR_BASE_HASH_H
+#define COLLECTOR_BASE_HASH_H
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 #define uthash_fatal(msg) mem_die()
 #include <uthash.h>

@@ -1,6 +1,6 @@
 /* UTF-8 for strings that come from anywhere: file names and symbols may hold any byte. */
-#ifndef COLLECTOR_PROFILE_UTF8_H
-#define COLLECTOR_PROFILE_UTF8_H
+#ifndef COLLECTOR_BASE_UTF8_H
+#define COLLECTOR_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* What /proc tells of a thread of another process (proc_pid_stat(5)). */
-#ifndef COLLECTOR_WALK_TASK_H
-#define COLLECTOR_WALK_TASK_H
+#ifndef COLLECTOR_OUTSIDE_TASK_H
+#define COLLECTOR_OUTSIDE_TASK_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-#include "walk/walk.h"
+#include "outside/outside.h"
 
 #include <dirent.h>
 #include <elfutils/libdwfl.h>
@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "profile/mem.h"
-#include "walk/task.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "outside/task.h"
 
 #define MAX_FRAMES 1024 /* as deep as libprof itself goes */
 
@@ -188,31 +188,28 @@ static void note_tasks(struct walk *walk)
 static struct profile *new_profile(void)
 {
     struct profile *p = profile_new();
-    struct timespec now;
     profile_add_sample_type(p, "goroutine", "count");
     p->period_type.type = profile_intern(p, "goroutine");
     p->period_type.unit = profile_intern(p, "count");
     p->period = 1;
-    clock_gettime(CLOCK_REALTIME, &now);
-    p->time_nanos = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    p->time_nanos = clock_realtime();
     return p;
 }
 
 /* With everything attached: the modules, then the threads. */
-static struct profile *read_threads(Dwfl *dwfl, struct walk *walk, struct profile_error *err)
+static struct profile *read_threads(Dwfl *dwfl, struct walk *walk, struct error *err)
 {
     walk->profile = new_profile();
     dwfl_getmodules(dwfl, add_module, walk, 0);
     int result = dwfl_getthreads(dwfl, add_thread, walk);
     if (walk->profile->n_samples > 0)
         return walk->profile;
-    profile_fail(err, "no thread could be read: %s",
-                 result < 0 ? dwfl_errmsg(-1) : "there is none");
+    fail_with(err, "no thread could be read: %s", result < 0 ? dwfl_errmsg(-1) : "there is none");
     profile_free(walk->profile);
     return NULL;
 }
 
-struct profile *walk_process(pid_t pid, struct profile_error *err)
+struct profile *outside_process(pid_t pid, struct error *err)
 {
     static char *debug_path;
     static const Dwfl_Callbacks callbacks = {
@@ -232,13 +229,13 @@ struct profile *walk_process(pid_t pid, struct profile_error *err)
     if (error == 0)
         p = read_threads(dwfl, &walk, err);
     else
-        profile_fail(err, "%s", error > 0 ? strerror(error) : dwfl_errmsg(-1));
+        fail_with(err, "%s", error > 0 ? strerror(error) : dwfl_errmsg(-1));
     dwfl_end(dwfl);
     free(walk.tasks);
     return p;
 }
 
-struct profile *walk_core(const char *path, struct profile_error *err)
+struct profile *outside_core(const char *path, struct error *err)
 {
     static char *debug_path;
     static const Dwfl_Callbacks callbacks = {
@@ -250,7 +247,7 @@ struct profile *walk_core(const char *path, struct profile_error *err)
     struct walk walk = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        profile_fail(err, "%s", strerror(errno));
+        fail_with(err, "%s", strerror(errno));
         return NULL;
     }
     elf_version(EV_CURRENT);
@@ -258,10 +255,10 @@ struct profile *walk_core(const char *path, struct profile_error *err)
     GElf_Ehdr header;
     Dwfl *dwfl = dwfl_begin(&callbacks);
     if (!core || !gelf_getehdr(core, &header) || header.e_type != ET_CORE)
-        profile_fail(err, "not a core file");
+        fail_with(err, "not a core file");
     else if (dwfl_core_file_report(dwfl, core, NULL) < 0 ||
              dwfl_report_end(dwfl, NULL, NULL) != 0 || dwfl_core_file_attach(dwfl, core) < 0)
-        profile_fail(err, "%s", dwfl_errmsg(-1));
+        fail_with(err, "%s", dwfl_errmsg(-1));
     else
         p = read_threads(dwfl, &walk, err);
     dwfl_end(dwfl);

@@ -1,11 +1,11 @@
-#include "profile/regex.h"
+#include "base/regex.h"
 
 #include <stdlib.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 /* Enough for any sane expression on a name of 100 kB; PCRE2's own default is ten
  * million, seconds on a bad one. */
@@ -17,7 +17,7 @@ struct regex {
     pcre2_match_context *context;
 };
 
-struct regex *regex_compile(const char *what, const char *pattern, struct profile_error *err)
+struct regex *regex_compile(const char *what, const char *pattern, struct error *err)
 {
     int code;
     PCRE2_SIZE offset;
@@ -27,8 +27,8 @@ struct regex *regex_compile(const char *what, const char *pattern, struct profil
     if (!compiled) {
         PCRE2_UCHAR text[200];
         pcre2_get_error_message(code, text, sizeof(text));
-        profile_fail(err, "parsing %s regexp: %s at position %zu of `%.200s`", what,
-                     (const char *)text, (size_t)offset, pattern);
+        fail_with(err, "parsing %s regexp: %s at position %zu of `%.200s`", what,
+                  (const char *)text, (size_t)offset, pattern);
         return NULL;
     }
     pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* without it, it is slower only */

@@ -1,8 +1,8 @@
-#include "profile/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
-#include "profile/mem.h"
+#include "base/mem.h"
 
 static bool is_tail(unsigned char c)
 {
