@@ -138,6 +138,9 @@ char *demangle_name(const char *name, enum demangle_style style)
         text = style == DEMANGLE_FULL ? demangle_full(plain) : demangle_short(plain);
     if (!text || !*text) {
         free(text);
+        /* put together from DWARF: as short as the same function's mangled name comes out */
+        if (style == DEMANGLE_SHORT && plain[0] != '<')
+            strip_template_arguments(plain);
         return plain;
     }
     free(plain);

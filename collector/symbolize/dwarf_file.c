@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "symbolize/dwarf_name.h"
 
 /* libdw keeps the line table of every unit it has read: at some 40 bytes a line,
  * this many are 160 MB. Past it the handle is opened anew, so that a program with a
@@ -27,6 +28,7 @@ struct unit {
     Dwarf_Off die;          /* of the unit (the skeleton, if its DWARF is split) */
     bool is_read, is_split; /* functions has been filled in */
     struct ranges functions;
+    struct dwarf_scopes scopes;
 };
 
 struct dwarf_file {
@@ -37,6 +39,7 @@ struct dwarf_file {
     size_t n_units, cap_units;
     struct ranges index; /* address -> unit */
     size_t cached_lines;
+    char *names[DWARF_MAX_FRAMES]; /* of the last look-up */
 };
 
 static void ranges_add(struct ranges *r, uint64_t low, uint64_t high, size_t owner)
@@ -153,39 +156,64 @@ struct dwarf_file *dwarf_file_open(const struct elf_file *f)
     return d;
 }
 
+static void forget_unit(struct unit *u)
+{
+    free(u->functions.list);
+    free(u->scopes.list);
+    u->functions = (struct ranges){0};
+    u->scopes = (struct dwarf_scopes){0};
+    u->is_read = false;
+}
+
+static void forget_names(struct dwarf_file *d)
+{
+    for (size_t i = 0; i < DWARF_MAX_FRAMES; i++) {
+        free(d->names[i]);
+        d->names[i] = NULL;
+    }
+}
+
 void dwarf_file_close(struct dwarf_file *d)
 {
     if (!d)
         return;
     for (size_t i = 0; i < d->n_units; i++)
-        free(d->units[i].functions.list);
+        forget_unit(&d->units[i]);
+    forget_names(d);
     free(d->units);
     free(d->index.list);
     dwarf_end(d->dwarf);
     free(d);
 }
 
-/* Concrete functions stand below the unit, namespaces, classes, and other functions. */
-static void collect_functions(struct unit *u, Dwarf_Die *parent, unsigned depth)
+/* Concrete functions stand below the unit, namespaces, classes, and other functions.
+ * scope: offset of the innermost DIE around `parent`'s children that is part of a name. */
+static void collect_functions(struct unit *u, Dwarf_Die *parent, Dwarf_Off scope, unsigned depth)
 {
     Dwarf_Die die;
     if (depth > 64 || dwarf_child(parent, &die) != 0)
         return;
     do {
+        Dwarf_Off offset = dwarf_dieoffset(&die);
         switch (dwarf_tag(&die)) {
         case DW_TAG_subprogram:
-            add_die_ranges(&u->functions, &die, dwarf_dieoffset(&die));
-            collect_functions(u, &die, depth + 1);
+            add_die_ranges(&u->functions, &die, offset);
+            dwarf_scopes_add(&u->scopes, offset, scope);
+            collect_functions(u, &die, offset, depth + 1);
             break;
         case DW_TAG_namespace:
         case DW_TAG_module:
         case DW_TAG_class_type:
         case DW_TAG_structure_type:
         case DW_TAG_union_type:
+        case DW_TAG_interface_type:
+            dwarf_scopes_add(&u->scopes, offset, scope);
+            collect_functions(u, &die, offset, depth + 1);
+            break;
         case DW_TAG_lexical_block:
         case DW_TAG_inlined_subroutine:
         case DW_TAG_common_block:
-            collect_functions(u, &die, depth + 1);
+            collect_functions(u, &die, scope, depth + 1);
             break;
         default:
             break;
@@ -208,7 +236,7 @@ static void read_unit(struct dwarf_file *d, struct unit *u, Dwarf_Die *code)
     if (u->is_read)
         return;
     u->is_read = true;
-    collect_functions(u, code, 0);
+    collect_functions(u, code, 0, 0);
     ranges_sort(&u->functions);
 }
 
@@ -216,20 +244,6 @@ static const char *string_attribute(Dwarf_Die *die, unsigned name)
 {
     Dwarf_Attribute attribute;
     return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
-}
-
-/* The linkage name where it is mangled: it says more than the plain one. Where it is
- * not, it is an internal alias (glibc's __GI_setlocale) that nobody looks for. */
-static const char *function_name(Dwarf_Die *die)
-{
-    const char *linkage = string_attribute(die, DW_AT_linkage_name);
-    if (!linkage)
-        linkage = string_attribute(die, DW_AT_MIPS_linkage_name);
-    if (linkage && linkage[0] == '_' && strchr("ZRD_", linkage[1]) &&
-        strncmp(linkage, "__GI_", 5) != 0)
-        return linkage;
-    const char *name = string_attribute(die, DW_AT_name);
-    return name ? name : linkage;
 }
 
 static unsigned number_attribute(Dwarf_Die *die, unsigned name)
@@ -312,7 +326,6 @@ static const char *declared_file(Dwarf_Die *die)
 static void fill_function(Dwarf_Die *die, struct dwarf_frame *f)
 {
     int line;
-    f->name = function_name(die);
     const char *file = declared_file(die);
     if (!f->file)
         f->file = file;
@@ -345,11 +358,8 @@ static void bound_memory(struct dwarf_file *d)
     d->cached_lines = 0;
     /* Split units are numbered in another file, read again with the new handle. */
     for (size_t i = 0; i < d->n_units; i++)
-        if (d->units[i].is_split) {
-            free(d->units[i].functions.list);
-            d->units[i].functions = (struct ranges){0};
-            d->units[i].is_read = false;
-        }
+        if (d->units[i].is_split)
+            forget_unit(&d->units[i]);
 }
 
 /* The DIE of a function by the offset collect_functions() noted. */
@@ -365,6 +375,7 @@ size_t dwarf_file_lookup(struct dwarf_file *d, uint64_t address,
     Dwarf_Die code, lines, chain[DWARF_MAX_FRAMES + 1];
     *entry = 0;
     bound_memory(d);
+    forget_names(d);
     const struct range *in_unit = ranges_find(&d->index, address);
     if (!in_unit)
         return 0;
@@ -394,6 +405,7 @@ size_t dwarf_file_lookup(struct dwarf_file *d, uint64_t address,
             fill_line(&lines, address, f);
         else
             fill_call_site(&code, &chain[n - i], f);
+        f->name = d->names[i] = dwarf_function_name(die, &u->scopes);
         fill_function(die, f);
     }
     return n;

@@ -14,7 +14,7 @@
 
 /* Strings belong to the dwarf_file and are valid until the next look-up. */
 struct dwarf_frame {
-    const char *name;    /* linkage name if there is one; NULL: unknown */
+    const char *name;    /* as dwarf_function_name() puts it; NULL: unknown */
     const char *file;    /* as the compiler was told; NULL: unknown */
     const char *dir;     /* of compilation, for a relative file; NULL: unknown */
     unsigned line;       /* 0: unknown */

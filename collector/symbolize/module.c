@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "symbolize/dwarf_file.h"
+#include "symbolize/dwarf_name.h"
 #include "symbolize/elf_file.h"
 #include "symbolize/unwind_index.h"
 
@@ -143,6 +144,13 @@ static char *full_path(const struct dwarf_frame *f)
     return mem_printf("%s/%s", f->dir, file);
 }
 
+/* Is the symbol a better name for the function itself than what its DWARF says? A mangled
+ * symbol is: one function has one, whatever the compiler left out of the DWARF. */
+static bool names_function(const char *symbol, const char *dwarf)
+{
+    return !*dwarf || (dwarf_name_is_mangled(symbol) && !dwarf_name_is_mangled(dwarf));
+}
+
 static void resolve_one(struct module *m, uint64_t address)
 {
     struct dwarf_frame dwarf[DWARF_MAX_FRAMES];
@@ -176,7 +184,7 @@ static void resolve_one(struct module *m, uint64_t address)
     if (!n && symbol) {
         frames[n++] = (struct symbol_frame){.name = symbol->name, .file = ""};
         paths[0] = NULL;
-    } else if (n && !*frames[n - 1].name && symbol) {
+    } else if (n && symbol && names_function(symbol->name, frames[n - 1].name)) {
         frames[n - 1].name = symbol->name;
     }
     if (!entry)

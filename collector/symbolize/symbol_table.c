@@ -15,7 +15,7 @@
 #define obstack_chunk_free free
 
 /* First line of the file; another number when the form changes. */
-#define MAGIC "libprof symbols 2"
+#define MAGIC "libprof symbols 3"
 
 struct entry {
     UT_hash_handle by_address;
