@@ -19,6 +19,8 @@ struct cli_options {
     const char *diff_base;    /* --diff_base: compared with */
     const char *profile_kind; /* --profile: which files of a directory */
     const char *program;      /* --program: whose files of a directory */
+    const char *which_run;    /* --run: which run's files of a directory */
+    const char *base_run;     /* set by prof diff: the run that is the base */
     const char *suppressions; /* --suppressions */
     const char *to;           /* --to: a format */
     const char *title;        /* --title */

@@ -1,4 +1,5 @@
 /* merge, diff and filter: from profiles to profiles. */
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -60,8 +61,15 @@ static bool print_top(struct report *r, const char *symbol, FILE *out, struct er
 
 static int run_diff(struct cli_options *o)
 {
+    struct stat info;
+    if (o->n_arguments == 1 && stat(o->arguments[0], &info) == 0 && S_ISDIR(info.st_mode)) {
+        o->diff_base = o->arguments[0];
+        o->base_run = "-1";
+        return cli_run_report(o, 0, NULL, print_top);
+    }
     if (o->n_arguments < 2) {
-        fprintf(stderr, "prof diff: give the profile before and the one after\n");
+        fprintf(stderr, "prof diff: give the profile before and the one after, or a directory "
+                        "with two runs of prof run\n");
         return 2;
     }
     o->diff_base = o->arguments[0];
@@ -79,7 +87,7 @@ const struct command cmd_merge = {
             "Example:\n"
             "  prof merge run1/app.1.0001.cpu.pb.gz run2/app.2.0001.cpu.pb.gz -o cpu.pb.gz\n",
     .run = run_merge,
-    .options = "output base diff_base normalize profile program seconds http quiet",
+    .options = "output base diff_base normalize profile program run seconds http quiet",
 };
 
 const struct command cmd_filter = {
@@ -97,10 +105,11 @@ const struct command cmd_filter = {
 
 const struct command cmd_diff = {
     .name = "diff",
-    .usage = "[OPTIONS] BEFORE AFTER...",
+    .usage = "[OPTIONS] BEFORE AFTER... | DIR",
     .summary = "what became more and what less, by function",
     .help = "As prof top, for the difference: what AFTER has more is positive. Percentages are\n"
-            "of BEFORE's total. The same as prof top -diff_base BEFORE AFTER.\n"
+            "of BEFORE's total. The same as prof top -diff_base BEFORE AFTER. Of a directory the\n"
+            "last two runs of prof run are compared.\n"
             "\n"
             "Example:\n"
             "  prof diff --cum app.4242.0001.heap.pb.gz app.4242.0002.heap.pb.gz\n",

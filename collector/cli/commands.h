@@ -19,6 +19,7 @@ extern const struct command cmd_dump;
 extern const struct command cmd_live;
 extern const struct command cmd_ps;
 extern const struct command cmd_run;
+extern const struct command cmd_runs;
 extern const struct command cmd_serve;
 extern const struct command cmd_symbolize;
 extern const struct command cmd_tags;
@@ -31,7 +32,8 @@ extern const struct command cmd_web;
 
 /* Options of every command that loads profiles, and of every report. */
 #define LOAD_OPTIONS                                                                               \
-    "base diff_base normalize profile program seconds http no-symbols full mangled no-cache pid "  \
+    "base diff_base normalize profile program run seconds http no-symbols full mangled no-cache "  \
+    "pid "                                                                                         \
     "quiet "
 #define FILTER_OPTIONS                                                                             \
     "focus ignore hide show show_from prune_from tagfocus tagignore tagshow taghide "

@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
+#include "cli/runs.h"
 
 /* Named in a notice; the rest is counted. */
 #define PROGRAMS_TOLD 6
@@ -16,6 +19,7 @@ struct dump {
     char *path, *process; /* "EXE.PID" */
     char kind[32];
     unsigned long seq;
+    unsigned run; /* of prof run (cli/runs.h); 0 = of none */
 };
 
 /* EXE may hold dots: the name is taken apart from its end. */
@@ -84,7 +88,23 @@ static const char *choose_kind(const struct dump *dumps, size_t n, const char *p
     return wanted[0];
 }
 
-static struct dump *read_names(const char *dir, size_t *n, struct error *err)
+/* The run that wrote the file. */
+static unsigned run_of(const struct runs *runs, const char *path, const char *name)
+{
+    struct stat info;
+    char *dump = mem_strdup(name); /* EXE.PID.SEQ.PROFILE.pb.gz */
+    for (int dots = 0; dots < 3; dots++)
+        *strrchr(dump, '.') = '\0';
+    int64_t when = stat(path, &info) == 0
+                       ? info.st_mtim.tv_sec * INT64_C(1000000000) + info.st_mtim.tv_nsec
+                       : 0;
+    unsigned run = runs_owner(runs, dump, when);
+    free(dump);
+    return run;
+}
+
+static struct dump *read_names(const char *dir, const struct runs *runs, size_t *n,
+                               struct error *err)
 {
     struct dump *dumps = mem_zero(1, sizeof(*dumps));
     size_t cap = 1;
@@ -101,6 +121,7 @@ static struct dump *read_names(const char *dir, size_t *n, struct error *err)
         if (!parse_name(e->d_name, &dump))
             continue;
         dump.path = mem_printf("%s/%s", dir, e->d_name);
+        dump.run = runs->n ? run_of(runs, dump.path, e->d_name) : 0;
         dumps = mem_grow(dumps, *n, &cap, sizeof(*dumps));
         dumps[(*n)++] = dump;
     }
@@ -187,14 +208,59 @@ static void fail_empty(struct error *err, const struct dump *dumps, size_t n, co
     free(all);
 }
 
-bool dump_dir_list(const char *dir, const char *kind, const char *program, struct dump_list *out,
+static void free_dumps(struct dump *dumps, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(dumps[i].path);
+        free(dumps[i].process);
+    }
+    free(dumps);
+}
+
+/* Forgets what other runs wrote. */
+static size_t keep_run(struct dump *dumps, size_t n, unsigned run)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (run == UINT_MAX || dumps[i].run == run) {
+            dumps[kept++] = dumps[i];
+            continue;
+        }
+        free(dumps[i].path);
+        free(dumps[i].process);
+    }
+    return kept;
+}
+
+/* All files of the run that is asked for. *told: a word on which run that is. */
+static struct dump *read_run(const char *dir, const char *which, size_t *n, char **told,
+                             struct error *err)
+{
+    struct runs runs;
+    runs_read(dir, &runs);
+    unsigned run = which || runs.n ? runs_choose(&runs, which, err) : UINT_MAX;
+    struct dump *dumps = run ? read_names(dir, &runs, n, err) : NULL;
+    if (dumps)
+        *n = keep_run(dumps, *n, run);
+    *told = runs.n > 1 && run != UINT_MAX
+                ? mem_printf("; run %u of %u, --run picks", run, runs.list[runs.n - 1].number)
+                : mem_strdup("");
+    runs_free(&runs);
+    return dumps;
+}
+
+bool dump_dir_list(const char *dir, const struct dump_pick *pick, struct dump_list *out,
                    struct error *err)
 {
     size_t n;
-    struct dump *dumps = read_names(dir, &n, err);
+    const char *kind = pick->kind, *program = pick->program;
+    char *run_told;
+    struct dump *dumps = read_run(dir, pick->run, &n, &run_told, err);
     *out = (struct dump_list){0};
-    if (!dumps)
+    if (!dumps) {
+        free(run_told);
         return false;
+    }
     qsort(dumps, n, sizeof(*dumps), compare_dumps);
     char wanted[32];
     snprintf(wanted, sizeof(wanted), "%s", kind ? kind : choose_kind(dumps, n, program));
@@ -208,17 +274,16 @@ bool dump_dir_list(const char *dir, const char *kind, const char *program, struc
         out->paths[i] = mem_strdup(chosen[i]->path);
     if (out->n) {
         char *others = kind ? mem_strdup("") : join_kinds(dumps, n, wanted);
-        out->told = tell_chosen(dir, wanted, chosen, out->n, others, program != NULL);
+        char *told = tell_chosen(dir, wanted, chosen, out->n, others, program != NULL);
+        out->told = mem_printf("%s%s", told, run_told);
+        free(told);
         free(others);
     } else {
         fail_empty(err, dumps, n, wanted, program);
     }
-    for (size_t i = 0; i < n; i++) {
-        free(dumps[i].path);
-        free(dumps[i].process);
-    }
+    free_dumps(dumps, n);
     free(chosen);
-    free(dumps);
+    free(run_told);
     return out->n > 0;
 }
 

@@ -13,10 +13,15 @@ struct dump_list {
     char *told; /* a line for people: which these are, what else there is */
 };
 
-/* The newest dump of each process of one kind ("heap"); kind NULL: the first of heap,
- * cpu, threads, ... there is. program: only processes of that name (EXE or EXE.PID, with
- * the shell's wildcards); NULL: all. False with *err: unreadable, or nothing there. */
-bool dump_dir_list(const char *dir, const char *kind, const char *program, struct dump_list *out,
+/* Which of them; each may be NULL. */
+struct dump_pick {
+    const char *kind;    /* "heap"; NULL: the first of heap, cpu, ... that there is */
+    const char *program; /* EXE or EXE.PID, with the shell's wildcards; NULL: all */
+    const char *run;     /* as runs_choose takes it (cli/runs.h); NULL: the last run */
+};
+
+/* The newest dump of each process. False with *err: unreadable, or nothing there. */
+bool dump_dir_list(const char *dir, const struct dump_pick *pick, struct dump_list *out,
                    struct error *err);
 void dump_list_free(struct dump_list *l);
 

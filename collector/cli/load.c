@@ -79,9 +79,10 @@ static bool read_argument(struct profile_list *l, const char *path, struct cli_o
                                                                     : read_into(l, path);
     if (!S_ISDIR(st.st_mode))
         return read_into(l, path);
+    struct dump_pick pick = {o->profile_kind, o->program, o->which_run};
     struct dump_list dumps;
     struct error err;
-    if (!dump_dir_list(path, o->profile_kind, o->program, &dumps, &err)) {
+    if (!dump_dir_list(path, &pick, &dumps, &err)) {
         cli_fail(path, err.text);
         return false;
     }
@@ -124,7 +125,10 @@ static bool subtract_base(struct cli_options *o, struct profile **p)
     struct error err;
     bool diff = o->diff_base != NULL;
     char *path = (char *)(uintptr_t)(diff ? o->diff_base : o->base);
-    struct profile *base = path ? read_merged(&path, 1, o) : NULL;
+    struct cli_options of_base = *o;
+    if (o->base_run)
+        of_base.which_run = o->base_run;
+    struct profile *base = path ? read_merged(&path, 1, &of_base) : NULL;
     if (!path)
         return true;
     if (!base)

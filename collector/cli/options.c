@@ -79,6 +79,8 @@ static const struct option options[] = {
      AT(profile_kind), TEXT, 0},
     {"program", NULL, "NAME", "of a directory of dumps: only this program's (or NAME.PID)",
      AT(program), TEXT, 0},
+    {"run", NULL, "N|all", "of a directory: this run of prof run (the last; -1: the one before)",
+     AT(which_run), TEXT, 0},
     {"full", NULL, NULL, "names with parameters and template arguments", AT(full), FLAG, 0},
     {"mangled", NULL, NULL, "names as the linker knows them", AT(mangled), FLAG, 0},
     {"no-symbols", NULL, NULL, "do not look for names", AT(no_symbols), FLAG, 0},
