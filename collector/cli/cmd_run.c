@@ -14,9 +14,11 @@
 #include "cli/commands.h"
 #include "cli/run_check.h"
 #include "cli/run_summary.h"
+#include "cli/runs.h"
 #include "serve/collector.h"
 #include "serve/http.h"
 #include "serve/pprof.h"
+#include "web/web.h"
 
 #define DEFAULT_DIR "libprof.out"
 
@@ -40,14 +42,39 @@ static void ignore(int signo)
     (void)signo;
 }
 
+/* What we were told to ignore (by nohup, say) stays ignored, and exec hands it down. */
+static void set_handler(int signo, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
+    if (sigaction(signo, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(signo, &action, NULL);
+}
+
 static void set_handlers(void)
 {
-    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
-        sigaction(passed[i], &action, NULL);
-    action.sa_handler = ignore; /* not SIG_IGN, which exec would hand down */
+        set_handler(passed[i], pass_on);
     for (size_t i = 0; i < sizeof survived / sizeof *survived; i++)
-        sigaction(survived[i], &action, NULL);
+        set_handler(survived[i], ignore); /* not SIG_IGN, which exec would hand down */
+}
+
+/* Signals that prof itself can't leave as it found them: a child's status is lost where
+ * SIGCHLD is ignored, and a reader that goes away must not end us. The program gets them as
+ * we were given them. */
+static const int borrowed[] = {SIGCHLD, SIGPIPE};
+static struct sigaction handed_down[sizeof borrowed / sizeof *borrowed];
+
+static void borrow_signals(void)
+{
+    for (size_t i = 0; i < sizeof borrowed / sizeof *borrowed; i++)
+        sigaction(borrowed[i], NULL, &handed_down[i]);
+    signal(SIGCHLD, SIG_DFL);
+}
+
+static void give_signals_back(void)
+{
+    for (size_t i = 0; i < sizeof borrowed / sizeof *borrowed; i++)
+        sigaction(borrowed[i], &handed_down[i], NULL);
 }
 
 static void set_default(const char *name, const char *value)
@@ -94,6 +121,7 @@ static pid_t start_program(const struct cli_options *o, const char *library,
     pid_t pid = fork();
     if (pid == 0) {
         set_environment(o, library, socket_path);
+        give_signals_back();
         sigprocmask(SIG_SETMASK, mask, NULL);
         execvp(o->arguments[0], o->arguments);
         int why = errno;
@@ -126,24 +154,28 @@ static int end_as(int status)
     return 128 + signo;
 }
 
+/* As a container's first process we inherit every orphan: it must not stay a zombie. */
 static int wait_program(pid_t pid)
 {
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
+    for (;;) {
+        pid_t ended = waitpid(getpid() == 1 ? -1 : pid, &status, 0);
+        if (ended == pid || (ended < 0 && errno != EINTR))
+            return status;
+    }
 }
 
 struct session {
     struct collector collector;
     struct http *http;
+    struct web *web; /* NULL: not asked for */
     char folder[64], socket_path[96];
 };
 
 static bool open_session(struct session *session, const struct cli_options *o, struct error *err)
 {
     static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
-                                                 NULL};
+                                                 web_routes, NULL};
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     memset(session, 0, sizeof *session);
     snprintf(session->folder, sizeof session->folder, "%s/prof-XXXXXX",
@@ -160,13 +192,18 @@ static bool open_session(struct session *session, const struct cli_options *o, s
     };
     bool good = collector_start(&session->collector, &options, err);
     if (good && o->http) {
-        struct http_options http = {.address = o->http, .tables = tables};
+        session->web = web_new();
+        struct http_options http = {.address = o->http, .tables = tables, .context = session->web};
         session->http = http_start(&session->collector, &http, err);
         if (session->http && !o->quiet)
             fprintf(stderr, "prof: serving http://%s/\n", http_address(session->http));
         good = session->http != NULL;
-        if (!good)
+        if (good) {
+            web_start_recording(session->web, &session->collector);
+        } else {
             collector_stop(&session->collector, false);
+            web_free(session->web);
+        }
     }
     if (!good)
         rmdir(session->folder);
@@ -193,9 +230,14 @@ static int run_run(struct cli_options *o)
         return 126;
     }
     sigprocmask(SIG_SETMASK, NULL, &mask);
+    borrow_signals();
     if (!open_session(&session, o, &err))
         return cli_fail("run", err.text);
     set_handlers();
+    FILE *noted;
+    unsigned number = runs_begin(dir, o->arguments, &noted, &err);
+    if (!number)
+        cli_fail(dir, err.text); /* its profiles are written all the same */
     pid_t pid = start_program(o, library, session.socket_path, &mask, &error);
     child_pid = pid;
     int status = 0;
@@ -206,8 +248,14 @@ static int run_run(struct cli_options *o)
     child_pid = 0;
     atomic_store(&session.collector.stopping, true);
     http_stop(session.http);
+    if (session.web)
+        web_stop_recording(session.web);
     collector_stop(&session.collector, true);
+    if (session.web)
+        web_free(session.web);
     rmdir(session.folder);
+    if (number && !runs_end(noted, &session.collector) && made)
+        runs_forget(dir, number);
     if (made)
         rmdir(dir); /* stays, with profiles in it */
     if (!error && pid > 0)

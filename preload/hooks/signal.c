@@ -210,11 +210,18 @@ static bool on_fatal_signal(int signo, siginfo_t *info, void *context)
     return true;
 }
 
+/* Was the program started with the signal ignored? Then it stays ignored. */
+static bool is_ignored(int signo)
+{
+    struct sigaction now;
+    return signals_real_action(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 void signal_start(void)
 {
     static const int fatal[] = {SIGTERM, SIGINT, SIGHUP};
 
-    if (config.signal)
+    if (config.signal && !is_ignored((int)config.signal))
         signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED);
     for (unsigned i = 0; config.at_exit && i < sizeof fatal / sizeof fatal[0]; i++)
         /* to a namespace's first process they aren't fatal (pid_namespaces(7)) */

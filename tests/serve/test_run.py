@@ -38,6 +38,71 @@ def test_statuses():
     assert run("-o", "e", "/bin/echo", "-o", "--help").stdout == "-o --help\n"
 
 
+def test_runs_of_a_directory_are_told_apart():
+    for size in ("1999", "2999"):
+        assert run("-q", "-o", "runs", "--exact", SERVED, "alloc", "100", size, "0").returncode == 3
+
+    def total(*options):
+        done = subprocess.run([PROF, "raw", "-q", "--no-symbols", "-profile", "heap", *options, "runs"],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+        return "bytes:[1999 " in done.stdout, "bytes:[2999 " in done.stdout
+
+    assert total() == (False, True)
+    assert total("--run", "1") == (True, False)
+    assert total("--run", "-1") == (True, False)
+    assert total("--run", "all") == (True, True)
+    listed = subprocess.run([PROF, "runs", "runs"], capture_output=True, text=True, timeout=60)
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["run", "1", "2"], listed
+    compared = subprocess.run([PROF, "diff", "-q", "--no-symbols", "-profile", "heap", "-sample",
+                               "inuse_space", "-unit", "B", "runs"],
+                              capture_output=True, text=True, timeout=60)
+    assert "50000B" in compared.stdout, compared
+    missing = subprocess.run([PROF, "top", "--run", "7", "runs"], capture_output=True, text=True,
+                             timeout=60)
+    assert missing.returncode == 1 and "no run '7'" in missing.stderr, missing
+
+
+def test_ignored_signals_are_handed_down():
+    """As nohup, a shell's background job, or a careless parent start us."""
+    report = ["sh", "-c", "grep SigIgn /proc/self/status"]
+
+    def ignore():
+        for signo in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1,
+                      signal.SIGUSR2, signal.SIGCHLD):
+            signal.signal(signo, signal.SIG_IGN)
+
+    plain = subprocess.run(report, capture_output=True, text=True, preexec_fn=ignore)
+    under = run("-q", "-o", "i", *report, preexec_fn=ignore)
+    assert plain.stdout == under.stdout != "", (plain, under)
+    # a status is not lost where SIGCHLD is ignored
+    assert run("-q", "-o", "i", "sh", "-c", "exit 7", preexec_fn=ignore).returncode == 7
+    assert run("-q", "-o", "i", "sh", "-c", "kill -9 $$", preexec_fn=ignore).returncode == -9
+
+
+def test_first_process_of_a_container_reaps_orphans():
+    command = ["unshare", "--pid", "--fork", "--mount-proc", PROF, "run", "-q", "-o", "c", "sh", "-c",
+               "sh -c 'sleep 0.1 & exit'; sleep 0.5; grep -l '^State:.Z' /proc/[0-9]*/status; exit 4"]
+    if subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True).returncode:
+        print("not run: this user may make no pid namespace")
+        return
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (4, ""), done
+
+
+def test_http_serves_the_page():
+    import urllib.request
+    process = subprocess.Popen([PROF, "run", "--http", "127.0.0.1:0", "-o", "h", "sleep", "30"],
+                               stderr=subprocess.PIPE, text=True)
+    try:
+        address = process.stderr.readline().split()[-1]
+        page = urllib.request.urlopen(address, timeout=10).read()
+        assert b"<html" in page and b"libprof" in page, page[:300]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
 def test_what_cannot_be_profiled():
     def refused(path, word):
         done = run(path)
