@@ -1,8 +1,7 @@
 /*
  * The allocation functions. Each only counts and tests; what happens when the
  * count runs out is sample/heap.c's. The fast path of malloc is a subtraction in
- * thread-local storage and a tail call; that of free a load and a test, two for
- * a block on a page boundary.
+ * thread-local storage and a tail call; that of free a hash, a load and a test.
  *
  * malloc(3), posix_memalign(3), malloc_usable_size(3); C23 7.24.3 for
  * free_sized and free_aligned_sized.
@@ -98,26 +97,32 @@ EXPORT size_t malloc_usable_size(void *block)
 
 EXPORT void cfree(void *block)
 {
-    free(block);
+    if (heap_may_follow(block) && heap_free(block))
+        return;
+    if (real.cfree)
+        real.cfree(block);
+    else
+        real.free(block);
 }
 
 /* The real allocator may check the size (C23: undefined if it is wrong), so it
- * gets the same call where it has one. A block that was placed on a page has a
- * stricter alignment than asked for; plain free takes it whatever it is. */
+ * gets the same call where it has one. */
 EXPORT void free_sized(void *block, size_t size)
 {
-    if (heap_may_follow(block) || !real.free_sized) {
-        free(block);
+    if (heap_may_follow(block) && heap_free(block))
         return;
-    }
-    real.free_sized(block, size);
+    if (real.free_sized)
+        real.free_sized(block, size);
+    else
+        real.free(block);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-    if (heap_may_follow(block) || !real.free_aligned_sized) {
-        free(block);
+    if (heap_may_follow(block) && heap_free(block))
         return;
-    }
-    real.free_aligned_sized(block, alignment, size);
+    if (real.free_aligned_sized)
+        real.free_aligned_sized(block, alignment, size);
+    else
+        real.free(block);
 }

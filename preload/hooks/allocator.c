@@ -20,13 +20,6 @@ void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
 
-/* What a sampled block is taken, moved and given back with. */
-static bool belongs_together(const char *name)
-{
-    return strcmp(name, "free") == 0 || strcmp(name, "memalign") == 0 ||
-           strcmp(name, "malloc_usable_size") == 0;
-}
-
 /* The program's calls go to an allocator that precedes us: its functions are the
  * real ones then, not those of the C library behind us. */
 static void rebind_family(const void *owner)
@@ -38,13 +31,10 @@ static void rebind_family(const void *owner)
     struct rebind table[FUNCTIONS];
     size_t n = 0;
     object_first_definitions(INTERPOSED_ALLOC(NAME), first);
-    bool lacks = false;
-    /* A function that the allocator lacks is the C library's for everybody, and stays so. But
-     * no block may come of another function than was asked for then: it wouldn't be its free's. */
+    /* A function that the allocator lacks is the C library's for everybody, and stays so. */
 #define FAMILY(type, name, parameters)                                                             \
     if (first[n] == (void *)(uintptr_t)name) {                                                     \
         first[n] = NULL;                                                                           \
-        lacks |= belongs_together(#name);                                                          \
     } else {                                                                                       \
         *(void **)&real.name = first[n];                                                           \
     }                                                                                              \
@@ -54,7 +44,6 @@ static void rebind_family(const void *owner)
 #undef FAMILY
 #undef NAME
 #undef ONE
-    heap_one_family = !lacks;
     rebind_objects(table, n, owner);
 }
 

@@ -15,11 +15,6 @@ static struct {
 } operators;
 
 /*
- * A sampled block is taken where the allocator puts it, not placed on a page:
- * sized delete trusts the size it is told, and an object that isn't rebound may
- * be the one to call it (tcmalloc would file a page-aligned block under the
- * wrong size class).
- *
  * An exception passes through these frames; the guard it leaves behind is
  * recognized as stale by the next hook (recorder.h).
  */

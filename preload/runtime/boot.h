@@ -2,8 +2,8 @@
  * Memory for the moment in which the real allocator isn't known yet: another
  * thread may allocate while the first one looks it up. A static buffer of a
  * few pages; its blocks may be freed, reallocated and measured at any later
- * time. Each starts on a page boundary, where the hooks' fast path looks twice
- * (sample/heap.h, HEAP_MASK_PLACED), so that asking costs nothing elsewhere.
+ * time. heap_filter_keep_boot has the hooks' fast path let them through, so that
+ * asking costs nothing elsewhere.
  *
  * Context: hooks; lock-free.
  */

@@ -1,16 +1,13 @@
 /*
- * Which sampled blocks are alive: address -> site.
+ * Exact mode: which blocks are alive, address -> site. Sampled mode has live_sampled.h.
  *
- * A shadow of the heap instead of a hash table: 4 MiB regions of address space,
- * each with a leaf of 32-bit site numbers, one for each granule. In exact mode a
- * granule is 8 bytes (no two blocks start in one); in sampled mode a page,
- * because sampled blocks are placed on pages of their own. An entry lies next to its
- * neighbours' in the heap, so it shares their cache locality; it needs no probing, no
- * growth, no tombstones, and each access is one atomic word that only the
- * block's owner touches.
+ * A shadow of the heap instead of a hash table: 4 MiB regions of address space, each with a leaf
+ * of 32-bit site numbers, one for each 8 bytes (no two blocks start in 8 bytes). An entry lies
+ * next to its neighbours' in the heap, so it shares their cache locality; it needs no probing, no
+ * growth, no tombstones, and each access is one atomic word that only the block's owner touches.
  *
- * Memory: at most half of the heap in exact mode, 1/1024 in sampled mode; wiped
- * in forked children, whose blocks are their parent's, not theirs. Capped.
+ * Memory: at most half of the heap. Wiped in forked children, whose blocks are their parent's, not
+ * theirs. Capped.
  *
  * Context: hooks. Lock-free, no allocation but raw mmap.
  */
@@ -25,6 +22,7 @@
 #define LIVE_REGION_SHIFT 22     /* 4 MiB of address space share a leaf */
 #define LIVE_REGION_SLOTS 65536u /* regions known at once: 256 GiB of heap */
 #define LIVE_PROBES 64
+#define LIVE_GRANULE_SHIFT 3 /* malloc aligns to 16, other allocators' smallest classes to 8 */
 
 typedef _Atomic(uint32_t) live_entry;
 
@@ -39,9 +37,8 @@ struct live_table {
     struct live_region regions[LIVE_REGION_SLOTS];
 };
 
-/* NULL until the first insertion; the shift is set before. */
+/* NULL until the first insertion. */
 extern _Atomic(struct live_table *) live_table __attribute__((visibility("hidden")));
-extern unsigned live_shift __attribute__((visibility("hidden")));
 
 /* Neighbouring regions take neighbouring slots; far heaps start elsewhere. */
 static inline uint32_t live_slot(uintptr_t number)
@@ -52,7 +49,7 @@ static inline uint32_t live_slot(uintptr_t number)
 static inline live_entry *live_entry_at(uintptr_t leaf, uintptr_t address)
 {
     uintptr_t inside = address & (((uintptr_t)1 << LIVE_REGION_SHIFT) - 1);
-    return (live_entry *)leaf + (inside >> live_shift);
+    return (live_entry *)leaf + (inside >> LIVE_GRANULE_SHIFT);
 }
 
 /* The entry for an address whose region is known, else NULL. */
@@ -76,15 +73,14 @@ static inline live_entry *live_find(const void *block)
     return NULL;
 }
 
-/* Is the block of this entry, or in sampled mode another one of its page, followed? A cheap
- * no, or a yes that live_remove settles. */
+/* Is the block of this entry followed? */
 static inline bool live_is_set(live_entry *entry)
 {
     return atomic_load_explicit(entry, memory_order_relaxed) != 0;
 }
 
 /*
- * Exact mode: what live_insert and, with 0, live_remove do, by the entry that live_find gave. No
+ * What live_insert and, with 0, live_remove do, by the entry that live_find gave. No
  * locked instruction: nobody but the block's owner touches its entry, and blocks change hands
  * through the allocator.
  */
@@ -95,8 +91,8 @@ static inline uint32_t live_exchange(live_entry *entry, uint32_t site)
     return before;
 }
 
-/* Chooses the granule; the table is made at the first insertion. cap: bytes. */
-void live_start(bool exact, uint64_t cap);
+/* Bytes that the leaves, or live_sampled.h's levels, may take. Set at the start. */
+extern uint64_t live_cap __attribute__((visibility("hidden")));
 
 /*
  * Enters a block that its thread is about to hand out. site: not 0. Returns the
@@ -111,5 +107,9 @@ void live_forget(void);
 
 /* Takes a block out: its site, or 0 when it isn't there. */
 uint32_t live_remove(const void *block);
+
+/* Zeroed memory that a forked child gets zeroed again, or NULL; always NULL under a seccomp
+ * filter, which may know the program's mmap but not our madvise. size: bytes. */
+void *live_map_wiped(size_t size);
 
 #endif

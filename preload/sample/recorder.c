@@ -9,7 +9,6 @@
 #include "sample/cpu.h"
 #include "sample/handler.h"
 #include "sample/heap.h"
-#include "sample/live.h"
 #include "sample/scratch.h"
 #include "unwind/unwind.h"
 
@@ -61,7 +60,7 @@ void recorder_after_fork(void)
     atomic_store(&recorder_page->ledger_state, 0);
     if (atomic_load(&recorder_page->phase) == RECORDER_ACTIVE)
         atomic_store(&recorder_page->phase, RECORDER_NEW);
-    live_forget();
+    heap_forget();
 }
 
 static unsigned processors(void)

@@ -5,6 +5,7 @@
 #include "sample/cpu.h"
 #include "sample/handler.h"
 #include "sample/heap.h"
+#include "sample/heap_inuse.h"
 #include "sample/recorder.h"
 
 #include <string.h>
@@ -48,7 +49,7 @@ void thread_end(void)
 {
     struct thread_state *self = &thread_self;
     self->ended = true;
-    heap_thread_end();
+    heap_inuse_thread_end();
     contention_thread_end();
     struct ledger_thread *thread =
         self->epoch == recorder_epoch() ? ledger_thread_get(self->index) : NULL;

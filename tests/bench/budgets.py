@@ -50,7 +50,7 @@ def within(what, found, budget):
 
 
 def unsampled_pair():
-    within('malloc+free', each('pair', lambda n: [str(n), '9'], UNSAMPLED), 11)
+    within('malloc+free', each('pair', lambda n: [str(n), '9'], UNSAMPLED), 16)
 
 
 # The walk is the most of it: see preload/unwind/memo.h.

@@ -1,26 +1,11 @@
 #!/usr/bin/env python3
 """Whatever allocator stands behind libprof, or before it: the same totals."""
-import glob
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
-from run import LIBPROF, plain, run, target, tests  # noqa: E402
-
-LIBRARIES = ['libjemalloc.so.2', 'libtcmalloc_minimal.so.4', 'libmimalloc.so.2']
-
-
-def library(name):
-    found = glob.glob(f'/usr/lib/*/{name}')
-    assert found, f'{name} is not installed'
-    return found[0]
-
-
-def arrangements():
-    yield 'glibc', LIBPROF
-    for name in LIBRARIES:
-        yield f'{name} behind', f'{LIBPROF}:{library(name)}'
-        yield f'{name} before', f'{library(name)}:{LIBPROF}'
+from run import plain, run, target, tests  # noqa: E402
+from allocators import arrangements  # noqa: E402
 
 
 def by_size(heap, sizes):
@@ -30,7 +15,7 @@ def by_size(heap, sizes):
 
 def c_totals_are_equal():
     expected = None
-    for name, preload in arrangements():
+    for name, preload, _ in arrangements():
         done = run([target('alloc_mix')], preload=preload, heap_rate=1)
         assert done.status == 0, f'{name}: {done.status} {done.err}'
         heap = done.profile('heap')
@@ -42,7 +27,7 @@ def c_totals_are_equal():
 
 def cxx_totals_are_equal():
     out = plain([target('cxx_alloc')]).stdout
-    for name, preload in arrangements():
+    for name, preload, _ in arrangements():
         done = run([target('cxx_alloc')], preload=preload, heap_rate=1)
         assert done.status == 0 and done.out == out, f'{name}: {done.status} {done.err}'
         heap = done.profile('heap')
@@ -55,7 +40,7 @@ def sampled_totals_are_near():
     total = sum(size * count for size, count in
                 ((8, 20000), (64, 10000), (512, 4000), (4096, 1500), (32768, 300),
                  (262144, 60), (1048576, 20)))
-    for name, preload in arrangements():
+    for name, preload, _ in arrangements():
         sums = [0, 0]
         for seed in range(1, 9):
             done = run([target('alloc_mix')], preload=preload, seed=seed, heap_rate='64k', cpu_hz=0)

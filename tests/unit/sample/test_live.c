@@ -1,4 +1,4 @@
-/* The table of live blocks: address -> site. */
+/* Exact mode's table of live blocks: address -> site. */
 #include "ledger/memory.h"
 #include "sample/live.h"
 
@@ -17,7 +17,7 @@ _Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
 
 static void nothing_is_mapped_under_a_filter(void **state)
 {
-    live_start(true, UINT64_C(1) << 30);
+    live_cap = UINT64_C(1) << 30;
     memory_no_syscalls = true;
     assert_int_equal(live_insert(AT(0x7e0000000000), 1), LIVE_FULL);
     memory_no_syscalls = false;
@@ -27,7 +27,7 @@ static void nothing_is_mapped_under_a_filter(void **state)
 
 static void exact_keeps_neighbours_apart(void **state)
 {
-    live_start(true, UINT64_C(1) << 30);
+    live_cap = UINT64_C(1) << 30;
     for (uintptr_t n = 0; n < 10000; n++)
         assert_int_equal(live_insert(AT(0x7f0000000000 + n * 8), (uint32_t)n + 1), 0);
     for (uintptr_t n = 0; n < 10000; n++)
@@ -38,7 +38,7 @@ static void exact_keeps_neighbours_apart(void **state)
 
 static void a_block_not_freed_in_sight_is_given_back(void **state)
 {
-    live_start(true, UINT64_C(1) << 30);
+    live_cap = UINT64_C(1) << 30;
     assert_int_equal(live_insert(AT(0x555500001230), 5), 0);
     assert_int_equal(live_insert(AT(0x555500001230), 6), 5);
     assert_int_equal(live_remove(AT(0x555500001230)), 6);
@@ -46,7 +46,7 @@ static void a_block_not_freed_in_sight_is_given_back(void **state)
 
 static void regions_far_apart(void **state)
 {
-    live_start(true, UINT64_C(8) << 30);
+    live_cap = UINT64_C(8) << 30;
     for (uintptr_t n = 1; n < 1000; n++)
         assert_int_equal(live_insert(AT(n * 0x12345670000 & ~(uintptr_t)7), (uint32_t)n), 0);
     for (uintptr_t n = 1; n < 1000; n++)
@@ -55,14 +55,14 @@ static void regions_far_apart(void **state)
 
 static void the_cap_holds(void **state)
 {
-    live_start(true, 1);
+    live_cap = 1;
     assert_int_equal(live_insert(AT(0x600000000000), 1), LIVE_FULL);
     assert_int_equal(live_remove(AT(0x600000000000)), 0);
 }
 
 static void a_child_starts_empty(void **state)
 {
-    live_start(true, UINT64_C(16) << 30);
+    live_cap = UINT64_C(16) << 30;
     assert_int_equal(live_insert(AT(0x7e0000000000), 77), 0);
     pid_t child = fork();
     if (child == 0)

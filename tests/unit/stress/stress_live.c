@@ -1,6 +1,8 @@
 /* Blocks that one thread enters and another one takes out. Argument: exact or sampled. */
 #include "ledger/memory.h"
+#include "sample/heap_filter.h"
 #include "sample/live.h"
+#include "sample/live_sampled.h"
 #include "stress.h"
 
 #include <stdio.h>
@@ -15,14 +17,14 @@ _Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
 
 static _Atomic(uintptr_t) slots[SLOTS];
 static _Atomic(uint64_t) inserted, removed;
-static uintptr_t granule;
+static bool exact;
 
 /* No two blocks of any threads start in one granule; a region has blocks of all threads. */
 static uintptr_t address_of(unsigned thread, unsigned n)
 {
     uintptr_t region = n % REGIONS, inside = (uintptr_t)(n / REGIONS) * STRESS_THREADS + thread;
     return UINT64_C(0x7f0000000000) + (region << LIVE_REGION_SHIFT) +
-           inside * granule % (UINT64_C(1) << LIVE_REGION_SHIFT);
+           inside * 8 % (UINT64_C(1) << LIVE_REGION_SHIFT);
 }
 
 static uint32_t site_of(uintptr_t address)
@@ -30,11 +32,27 @@ static uint32_t site_of(uintptr_t address)
     return (uint32_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> 44) | 1;
 }
 
+static bool put_in(uintptr_t address)
+{
+    if (exact)
+        return live_insert((void *)address, site_of(address)) == 0;
+    return heap_filter_add((void *)address) &&
+           live_sampled_insert((void *)address, site_of(address)) == 0;
+}
+
+static uint32_t remove_from(uintptr_t address)
+{
+    return exact ? live_remove((void *)address) : live_sampled_remove((void *)address);
+}
+
 static void take_out(uintptr_t address)
 {
     live_entry *entry = live_find((void *)address);
-    stress_check(entry && live_is_set(entry));
-    stress_check(live_remove((void *)address) == site_of(address));
+    stress_check(exact ? entry && live_is_set(entry)
+                       : heap_may_follow((void *)address) && live_sampled_has((void *)address));
+    stress_check(remove_from(address) == site_of(address));
+    if (!exact)
+        heap_filter_remove((void *)address);
     atomic_fetch_add_explicit(&removed, 1, memory_order_relaxed);
 }
 
@@ -48,7 +66,7 @@ static void exchange_blocks(unsigned thread, void *argument)
         uintptr_t mine = address_of(thread, n);
         if (!atomic_load_explicit(&busy[thread][n], memory_order_relaxed)) {
             atomic_store_explicit(&busy[thread][n], true, memory_order_relaxed);
-            stress_check(live_insert((void *)mine, site_of(mine)) == 0);
+            stress_check(put_in(mine));
             atomic_fetch_add_explicit(&inserted, 1, memory_order_relaxed);
             /* whoever finds one there frees it; its address isn't used again */
             uintptr_t other = atomic_exchange(&slots[stress_random(&seed) % SLOTS], mine);
@@ -56,25 +74,28 @@ static void exchange_blocks(unsigned thread, void *argument)
                 take_out(other);
         }
         /* a block nobody has entered */
-        stress_check(live_remove((void *)(address_of(thread, n) + (UINT64_C(1) << 40))) == 0);
+        stress_check(remove_from(address_of(thread, n) + (UINT64_C(1) << 40)) == 0);
     }
 }
 
 int main(int argc, char **argv)
 {
-    bool exact = argc < 2 || strcmp(argv[1], "sampled") != 0;
-    granule = exact ? 8 : 4096;
-    /* as many as have granules of their own in the regions */
-    unsigned blocks = exact ? BLOCKS : REGIONS * (1024 / STRESS_THREADS);
-    live_start(exact, UINT64_C(1) << 30);
+    exact = argc < 2 || strcmp(argv[1], "sampled") != 0;
+    unsigned blocks = exact ? BLOCKS : BLOCKS / 10;
+    live_cap = UINT64_C(1) << 30;
+    heap_filter_start(true, exact, 524288);
     stress_run(exchange_blocks, &blocks);
     for (unsigned n = 0; n < SLOTS; n++)
         if (slots[n])
             take_out(slots[n]);
     stress_check(inserted == removed && inserted > blocks);
     /* Each leaf was counted once, whoever made it. */
-    uint64_t leaf = (UINT64_C(1) << LIVE_REGION_SHIFT) / granule * sizeof(live_entry);
-    stress_check(atomic_load(&live_table)->used == leaf * REGIONS);
+    uint64_t leaf = (UINT64_C(1) << (LIVE_REGION_SHIFT - LIVE_GRANULE_SHIFT)) * sizeof(live_entry);
+    if (exact)
+        stress_check(atomic_load(&live_table)->used == leaf * REGIONS);
+    else
+        for (uint64_t n = 0; n <= heap_filter->mask; n++)
+            stress_check(heap_filter->counts[n] == 0);
     fprintf(stderr, "%lu blocks\n", (unsigned long)inserted);
     return stress_result();
 }
