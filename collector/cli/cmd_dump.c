@@ -188,8 +188,9 @@ const struct command cmd_dump = {
     .help = "Without -o and --profile the collector that knows the process writes a dump into its\n"
             "own directory. With -o DIR (or --profile heap,cpu,... and the working directory)\n"
             "they are written here, with names for the addresses. Their paths are printed.\n"
-            "A process that no collector knows (and no --http was given) is asked by its dump\n"
-            "signal, and what it writes to its LIBPROF_DIR is picked up there.\n",
+            "A process that no collector knows (and no --http was given) is asked by the signal\n"
+            "that libprof has for itself there, and what it writes to its LIBPROF_DIR is picked\n"
+            "up. The program's own signals, LIBPROF_SIGNAL among them, aren't used for it.\n",
     .run = run_dump,
     .options = "http profile output",
 };

@@ -7,13 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "dump/directory.h"
+#include "ledger/layout.h"
 #include "runtime/config.h"
+#include "runtime/handover.h"
 
 #define PATIENCE_MS 10000
 #define PAUSE_MS 20
@@ -71,33 +75,93 @@ static bool read_settings(pid_t pid, struct error *err)
     return good;
 }
 
-/* The dump signal ends a process that has no handler for it. */
-static bool check_process(pid_t pid, unsigned *own_pid, struct error *err)
+/* What the process's memory and status say of it. */
+struct target {
+    unsigned own_pid; /* as it sees itself */
+    int asked_by;     /* the signal by which libprof is asked there */
+    uintptr_t ledger; /* where its ledger begins */
+};
+
+/* The ledger, by its name in the list of mappings: anybody who may signal the process may read
+ * that, also where reading its memory is reserved to debuggers (Yama's ptrace_scope). */
+static bool find_ledger(pid_t pid, struct target *target, struct error *err)
 {
     size_t size;
     char *maps = read_proc(pid, "maps", &size);
     if (!maps)
         return fail_with(err, "%s", errno == ENOENT ? "no such process" : strerror(errno));
-    bool has_libprof = strstr(maps, "/libprof.so") || strstr(maps, "/memfd:libprof");
+    bool has_libprof = strstr(maps, "/libprof.so") != NULL;
+    char *name = strstr(maps, "/memfd:" LEDGER_NAME);
+    if (name) {
+        char *line = name;
+        while (line > maps && line[-1] != '\n')
+            line--;
+        target->ledger = (uintptr_t)strtoull(line, NULL, 16);
+        target->asked_by = (int)strtoul(name + strlen("/memfd:" LEDGER_NAME), NULL, 10);
+    }
     free(maps);
-    if (!has_libprof)
-        return fail_with(err, "no collector knows it and it runs without libprof: start it "
-                              "with prof run, or with LD_PRELOAD=libprof.so");
-    if (!read_settings(pid, err))
-        return false;
+    if (name)
+        return true;
+    return has_libprof
+               ? fail_with(err, "it has recorded nothing yet (or isn't profiled at all), and no "
+                                "collector knows it: try again when it has done some work")
+               : fail_with(err, "no collector knows it and it runs without libprof: start it with "
+                                "prof run, or with LD_PRELOAD=libprof.so");
+}
+
+/* A signal that its program handles in another way, or not at all, isn't sent. */
+static bool check_status(pid_t pid, struct target *target, struct error *err)
+{
+    size_t size;
     char *status = read_proc(pid, "status", &size);
     char *caught = status ? strstr(status, "\nSigCgt:") : NULL;
     char *names = status ? strstr(status, "\nNSpid:") : NULL;
     uint64_t mask = caught ? strtoull(caught + 8, NULL, 16) : 0;
-    *own_pid = (unsigned)pid;
+    target->own_pid = (unsigned)pid;
     for (char *at = names ? names + 7 : ""; *at == '\t' || *at == ' ';)
-        *own_pid = (unsigned)strtoul(at, &at, 10); /* the last: as it sees itself */
+        target->own_pid = (unsigned)strtoul(at, &at, 10); /* the last: as it sees itself */
     free(status);
-    if (!config.signal)
-        return fail_with(err, "it takes no dump signal (LIBPROF_SIGNAL=none)");
-    if (!(mask >> (config.signal - 1) & 1))
-        return fail_with(err, "it doesn't handle signal %u, which asks libprof for a dump",
-                         (unsigned)config.signal);
+    if (target->asked_by < 1 || target->asked_by > 64)
+        return fail_with(err, "libprof found no free signal there by which it could be asked");
+    if (!(mask >> (target->asked_by - 1) & 1))
+        return fail_with(err, "it doesn't listen: signal %d, by which libprof is asked there, isn't "
+                              "handled (a sandbox, or the program took it away)",
+                         target->asked_by);
+    return true;
+}
+
+static bool read_memory(pid_t pid, uintptr_t from, void *to, size_t size)
+{
+    struct iovec local = {to, size}, remote = {(void *)from, size};
+    return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+/* Where it writes to, as its ledger says: programs write over their environment (a title for
+ * ps), so that is the second choice. */
+static void read_directory(pid_t pid, const struct target *target)
+{
+    struct ledger_header header;
+    uint32_t length;
+    char dir[CONFIG_PATH_MAX];
+    if (!read_memory(pid, target->ledger, &header, sizeof header) ||
+        header.magic != LEDGER_MAGIC || header.version != LEDGER_VERSION || !header.dir)
+        return;
+    uintptr_t string = target->ledger + header.sections[LEDGER_STRINGS].offset + header.dir;
+    if (read_memory(pid, string, &length, sizeof length) && length < sizeof dir &&
+        read_memory(pid, string + sizeof length, dir, length)) {
+        dir[length] = '\0';
+        strcpy(config.dir, dir);
+    }
+}
+
+/* Looks before anything is sent: a signal that libprof doesn't handle would end the process, or
+ * mean something else to it. */
+static bool check_process(pid_t pid, struct target *target, struct error *err)
+{
+    if (!find_ledger(pid, target, err) || !check_status(pid, target, err) ||
+        !read_settings(pid, err))
+        return false;
+    read_directory(pid, target);
     return true;
 }
 
@@ -186,7 +250,8 @@ static unsigned wait_dump(const struct watch *watch, int pidfd, unsigned before)
 
 char **dump_by_signal(pid_t pid, size_t *n, struct error *err)
 {
-    unsigned own_pid = 0, sequence = 0;
+    struct target target = {0};
+    unsigned sequence = 0;
     struct watch watch;
     char **paths = NULL;
     /* first, so that the signal reaches what was looked at */
@@ -195,13 +260,17 @@ char **dump_by_signal(pid_t pid, size_t *n, struct error *err)
         fail_with(err, "%s", errno == ESRCH ? "no such process" : strerror(errno));
         return NULL;
     }
-    if (check_process(pid, &own_pid, err)) {
-        start_watch(&watch, pid, own_pid);
+    if (check_process(pid, &target, err)) {
+        start_watch(&watch, pid, target.own_pid);
         unsigned before = newest_sequence(&watch, watch.finished);
-        if (syscall(SYS_pidfd_send_signal, pidfd, (int)config.signal, NULL, 0) < 0)
+        siginfo_t info = {.si_signo = target.asked_by, .si_code = SI_QUEUE};
+        info.si_pid = getpid();
+        info.si_uid = getuid();
+        info.si_value.sival_ptr = (void *)HANDOVER_ASK(HANDOVER_ASK_DUMP);
+        if (syscall(SYS_pidfd_send_signal, pidfd, target.asked_by, &info, 0) < 0)
             fail_with(err, "can't be signalled: %s", strerror(errno));
         else if ((sequence = wait_dump(&watch, pidfd, before)) == 0)
-            fail_with(err, "asked by signal, it wrote no dump that matches %s%s%s", watch.finished,
+            fail_with(err, "asked for one, it wrote no dump that matches %s%s%s", watch.finished,
                       config.socket[0] ? ": it has a collector at " : "", config.socket);
         else
             paths = list_files(&watch, sequence, n);

@@ -13,7 +13,8 @@ time goes, what created its threads, and where they wait for each other, as Go p
 without being asked. The program needs no rebuild and behaves as before.
 
 Profiles are written to LIBPROF_DIR when the program gets the signal LIBPROF_SIGNAL
-(SIGUSR2 unless told otherwise), when it ends or executes another program, and every
+(SIGUSR2 unless told otherwise, and only while the program leaves that signal alone),
+on prof dump PID, when it ends or executes another program, and every
 LIBPROF_INTERVAL; or, with LIBPROF_SOCKET, they are read by a collector (prof run,
 prof serve) at any time.
 

@@ -13,19 +13,17 @@
 
 #define PATIENCE_NS INT64_C(2000000000)
 
-/* The dump signal, to the process the pidfd stands for and to no other. command:
- * with the mark that asks for the ledger's command word to be answered. */
-static bool send_signal(struct process *process, bool command, struct error *err)
+/* Asks the process the pidfd stands for, and no other. */
+static bool send_signal(struct process *process, enum handover_ask ask, struct error *err)
 {
-    siginfo_t info = {.si_signo = process->dump_signal, .si_code = SI_QUEUE};
+    siginfo_t info = {.si_signo = process->asked_by, .si_code = SI_QUEUE};
     info.si_pid = getpid();
     info.si_uid = getuid();
-    info.si_value.sival_int = HANDOVER_COMMAND;
-    if (!process->dump_signal)
-        return fail_with(err, "process %s has no dump signal (LIBPROF_SIGNAL=none)",
+    info.si_value.sival_ptr = (void *)HANDOVER_ASK(ask);
+    if (!process->asked_by)
+        return fail_with(err, "process %s found no free signal by which it could be asked",
                          process_id(process));
-    if (syscall(SYS_pidfd_send_signal, process->pidfd, process->dump_signal, command ? &info : NULL,
-                0) < 0)
+    if (syscall(SYS_pidfd_send_signal, process->pidfd, process->asked_by, &info, 0) < 0)
         return fail_with(err, "process %s can't be signalled: %s", process_id(process),
                          strerror(errno));
     return true;
@@ -59,7 +57,7 @@ bool command_threads(struct process *process, struct error *err)
     uint32_t done = atomic_load(&header->command_done);
     atomic_fetch_add(&header->command, 1);
     bool good =
-        send_signal(process, true, err) && wait_word(process, &header->command_done, done, err);
+        send_signal(process, HANDOVER_ASK_THREADS, err) && wait_word(process, &header->command_done, done, err);
     pthread_mutex_unlock(&process->command_lock);
     return good;
 }
@@ -71,7 +69,7 @@ bool command_dump(struct collector *collector, struct process *process, struct e
     pthread_mutex_lock(&collector->registry.lock);
     before = now = process->last_sequence;
     pthread_mutex_unlock(&collector->registry.lock);
-    bool good = send_signal(process, false, err);
+    bool good = send_signal(process, HANDOVER_ASK_DUMP, err);
     int64_t until = clock_monotonic() + PATIENCE_NS;
     while (good && now == before) {
         struct timespec pause = {0, 20000000};

@@ -187,7 +187,7 @@ static bool take_hello(struct collector *collector, struct client *client,
     struct process_hello entry = {
         .pid = client->peer.pid,
         .uid = client->peer.uid,
-        .dump_signal = hello->dump_signal <= 64 ? (int)hello->dump_signal : 0,
+        .asked_by = hello->asked_by <= 64 ? (int)hello->asked_by : 0,
         .exe = exe,
     };
     struct process *known = registry_find_running(&collector->registry, entry.pid);

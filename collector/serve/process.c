@@ -60,7 +60,7 @@ struct process *registry_add(struct registry *registry, const struct process_hel
     process->pid = hello->pid;
     process->uid = hello->uid;
     process->pidfd = hello->pidfd;
-    process->dump_signal = hello->dump_signal;
+    process->asked_by = hello->asked_by;
     process->exe = mem_strdup(hello->exe);
     process->ledger_base = hello->ledger_base;
     process->ledger_size = hello->ledger_size;

@@ -57,7 +57,7 @@ struct process {
     char full_id[32];    /* "4242.1" */
     uid_t uid;
     int pidfd;       /* -1: it had ended before we could ask */
-    int dump_signal; /* 0: none */
+    int asked_by; /* 0: none */
     char *exe;       /* absolute path, "" if unknown */
     char *name;      /* as it was started, fit for a file name */
     char *cmdline;   /* each argument with its NUL */
@@ -114,7 +114,7 @@ struct process_hello {
     pid_t pid;
     uid_t uid;
     int pidfd; /* becomes the process's own */
-    int dump_signal;
+    int asked_by;
     const char *exe;
     void *ledger_base;
     size_t ledger_size;

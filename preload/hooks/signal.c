@@ -1,7 +1,7 @@
 /*
  * sigaction and its relatives: for a signal of ours the program sees and sets
  * its own view (runtime/signals.h); every other signal goes to the real function
- * untouched. And the two handlers of ours that ask for a dump.
+ * untouched. And what of ours asks for a dump.
  *
  * Sources: signal(2), sysv_signal(3), sigset(3), siginterrupt(3).
  */
@@ -35,10 +35,20 @@ static bool ours(int signo)
     return signals_owned(signo);
 }
 
+static int set_other(int signo, const struct sigaction *action, struct sigaction *old);
+
 static int act(int signo, const struct sigaction *action, struct sigaction *old)
 {
-    return recorder_in_vfork_child() ? signals_apply_only(signo, action, old)
-                                     : signals_action(signo, action, old);
+    struct sigaction view;
+
+    if (recorder_in_vfork_child())
+        return signals_apply_only(signo, action, old);
+    if (!signals_give_back(signo, action, &view))
+        return signals_action(signo, action, old);
+    int result = set_other(signo, action, NULL);
+    if (result == 0 && old)
+        *old = view;
+    return result;
 }
 
 /* signal(2) in one of its two flavours, on a signal of ours. */
@@ -177,24 +187,39 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
     return sigismember(&before, signo) ? SIG_HOLD : old;
 }
 
-/* LIBPROF_SIGNAL: a dump, and then whatever the program does on that signal. One
- * that the collector queued with its mark is no business of the program's. */
+/* What the sampling signal's handler calls when somebody outside asks (handover.h). */
+static void on_asked(enum handover_ask ask)
+{
+    if (recorder_in_vfork_child())
+        return;
+    if (ask == HANDOVER_ASK_THREADS && dump_owns_ledger())
+        dump_request(DUMP_REASON_COMMAND);
+    /* a process that recorded nothing gets its (empty) profiles too: asked for */
+    if (ask == HANDOVER_ASK_DUMP && !dump_forbidden() && recorder_active() && recorder_ledger())
+        dump_request(DUMP_REASON_SIGNAL);
+}
+
+/* Did the program send it to one of its own threads, or queue it to itself? Nobody does so to
+ * ask for a dump (kill(2) to itself asks for one). */
+static bool from_the_program(const siginfo_t *info)
+{
+    return (info->si_code == SI_TKILL || info->si_code == SI_QUEUE) && info->si_pid == sys_getpid();
+}
+
+/*
+ * LIBPROF_SIGNAL, as long as the program leaves it at its default. What the program sends to
+ * itself then has its default action, which ends the program.
+ */
 static bool on_dump_signal(int signo, siginfo_t *info, void *context)
 {
-    if (info->si_code == SI_QUEUE && info->si_value.sival_int == HANDOVER_COMMAND) {
-        if (!recorder_in_vfork_child() && dump_owns_ledger())
-            dump_request(DUMP_REASON_COMMAND);
-        eintr_note(context);
-        return true;
-    }
-    /* a process that recorded nothing gets its (empty) profiles too: asked for */
-    if (!dump_forbidden() && !recorder_in_vfork_child() && recorder_active() && recorder_ledger())
-        dump_request(DUMP_REASON_SIGNAL);
-    if (!signals_program_handles(signo))
-        eintr_note(context);
+    if (!signals_owned(signo)) /* given back a moment ago, and the program's to handle */
+        return false;
+    if (from_the_program(info))
+        signals_die(signo);
     else
-        ledger_count(LEDGER_STAT_SIGNALS_FORWARDED, 1);
-    return false;
+        on_asked(HANDOVER_ASK_DUMP);
+    eintr_note(context);
+    return true;
 }
 
 /* A signal that ends the program, which it hasn't cared about: dump, then die by
@@ -210,19 +235,13 @@ static bool on_fatal_signal(int signo, siginfo_t *info, void *context)
     return true;
 }
 
-/* Was the program started with the signal ignored? Then it stays ignored. */
-static bool is_ignored(int signo)
-{
-    struct sigaction now;
-    return signals_real_action(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
-}
-
 void signal_start(void)
 {
     static const int fatal[] = {SIGTERM, SIGINT, SIGHUP};
 
-    if (config.signal && !is_ignored((int)config.signal))
-        signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED);
+    handler_asked = on_asked;
+    if (config.signal) /* not where it comes ignored: that is handed down, too */
+        signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_LENT);
     for (unsigned i = 0; config.at_exit && i < sizeof fatal / sizeof fatal[0]; i++)
         /* to a namespace's first process they aren't fatal (pid_namespaces(7)) */
         if (sys_getpid() != 1)

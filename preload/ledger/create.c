@@ -81,12 +81,15 @@ static bool file_size_allowed(uint64_t size)
     return limit.rlim_cur >= size;
 }
 
-static void *map_file(uint64_t size, int *fd)
+static void *map_file(uint64_t size, unsigned asked_by, int *fd)
 {
+    char name[] = LEDGER_NAME "00";
     *fd = -1;
     if (!file_size_allowed(size))
         return NULL;
-    long file = sys_call2(SYS_memfd_create, "libprof", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    name[sizeof name - 3] += (char)(asked_by / 10);
+    name[sizeof name - 2] += (char)(asked_by % 10);
+    long file = sys_call2(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
         return NULL;
     void *memory = NULL;
@@ -106,7 +109,8 @@ static void *map_file(uint64_t size, int *fd)
 
 /* Lays out and maps; where there is no room for as much as was asked, less. */
 static struct ledger_header *map_sections(struct ledger_section *sections, unsigned planes,
-                                          uint64_t *max_memory, uint64_t *size, int *fd)
+                                          unsigned asked_by, uint64_t *max_memory, uint64_t *size,
+                                          int *fd)
 {
     uint64_t allowed = allowed_address_space();
     for (;; *max_memory /= 2) {
@@ -114,7 +118,7 @@ static struct ledger_header *map_sections(struct ledger_section *sections, unsig
         bool least = *max_memory <= MEMORY_LEAST;
         *size = layout_sections(sections, *max_memory, planes);
         if (*size <= allowed || least)
-            header = map_file(*size, fd);
+            header = map_file(*size, asked_by, fd);
         if (!header && (*size <= allowed || least))
             header = sys_map_private(*size);
         if (header || least)
@@ -137,6 +141,7 @@ static void fill_header(struct ledger_header *header, const struct ledger_settin
     header->block_rate_ns = settings->block_rate_ns;
     header->mutex_fraction = settings->mutex_fraction;
     header->own_malloc = settings->own_malloc;
+    header->asked_by = settings->asked_by;
     header->heap_peak_epoch = 1; /* a counter's epoch of 0 is older than any */
 }
 
@@ -154,7 +159,7 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
         planes = LEDGER_PLANES_MAX;
     struct ledger_section sections[LEDGER_SECTIONS] = {0};
     uint64_t max_memory = settings->max_memory, size;
-    struct ledger_header *header = map_sections(sections, planes, &max_memory, &size, fd);
+    struct ledger_header *header = map_sections(sections, planes, settings->asked_by, &max_memory, &size, fd);
     if (!header)
         return false;
     /* In a core dump it would be a second heap (core(5), madvise(2)). */
@@ -169,6 +174,7 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
     __atomic_store_n(&ledger, header, __ATOMIC_RELEASE);
     header->exe = enter_string(settings->exe);
     header->program = enter_string(settings->program);
+    header->dir = enter_string(settings->dir);
     if (settings->cmdline)
         header->cmdline = ledger_string(settings->cmdline, settings->cmdline_size);
     atomic_store_explicit(&header->magic, LEDGER_MAGIC, memory_order_release);

@@ -1,7 +1,7 @@
 /*
  * The ledger's memory layout: what the target process writes and what a reader
  * (the dump, the collector) maps. One memfd, MAP_SHARED, sealed against
- * shrinking, never moved. Offsets instead of pointers, little-endian,
+ * shrinking, never moved, named after LEDGER_NAME. Offsets instead of pointers, little-endian,
  * fixed-width fields; everything is append-only but for counters, statistics
  * and the fields of the thread table that are marked atomic.
  *
@@ -26,7 +26,8 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC UINT64_C(0x315247444c465250) /* "PRFLDGR1" */
-#define LEDGER_VERSION 3
+#define LEDGER_VERSION 4
+#define LEDGER_NAME "libprof-" /* and asked_by, two digits: as /proc/PID/maps shows it */
 #define LEDGER_PLANES_MAX 16
 #define LEDGER_MODULES_MAX 4096 /* as unwind/module.h's MODULE_MAX */
 #define LEDGER_THREAD_NAME 16   /* TASK_COMM_LEN, prctl(2) PR_SET_NAME */
@@ -202,6 +203,8 @@ struct ledger_header {
     uint32_t cmdline;             /* string reference: the arguments, each with its NUL */
     uint64_t max_memory;          /* what total_reserved may come to, bytes */
     _Atomic(uint64_t) total_reserved; /* over all sections, bytes */
+    uint32_t asked_by; /* the signal by which the process can be asked (runtime/handover.h); 0 = none */
+    uint32_t dir;      /* string reference: LIBPROF_DIR, absolute, with its %p, %e and %h */
 
     _Alignas(64) _Atomic(int64_t) heap_inuse; /* bytes, weighted */
     _Atomic(int64_t) heap_peak;               /* the highest heap_inuse so far */

@@ -31,6 +31,8 @@ struct ledger_settings {
     uint64_t heap_rate, cpu_period_ns, block_rate_ns, mutex_fraction;
     unsigned planes;     /* 1..LEDGER_PLANES_MAX */
     bool own_malloc;     /* the program brings a malloc that precedes ours */
+    unsigned asked_by;   /* as in the header */
+    const char *dir;     /* the same; NULL: none */
     const char *exe;     /* absolute path */
     const char *program; /* the name it was started by; NULL: the last part of exe */
     const char *cmdline; /* cmdline_size bytes, arguments with their NULs */

@@ -58,7 +58,7 @@ enum config_follow {
     X(LIBPROF_DEPTH, depth, NUMBER, 1, 1024, "128", "1 to 1024", "Most frames kept of a stack")    \
     X(LIBPROF_SIGNAL, signal, SIGNAL, 0, 0, "USR2",                                                \
       "a signal's name or number (RTMIN+3 too) that can be caught, or none",                       \
-      "Signal that asks for a dump; the program's own handler runs too")                           \
+      "Signal that asks for a dump, until the program sets a handler for it or ignores it")                           \
     X(LIBPROF_CPU_HZ, cpu_hz, NUMBER, 0, 10000, "100", "0 to 10000",                               \
       "CPU samples for each second of a thread's CPU time; 0 takes none")                          \
     X(LIBPROF_CPU_SIGNAL, cpu_signal, AUTO_SIGNAL, 0, 0, "auto",                                   \

@@ -21,6 +21,8 @@
  * it makes its own ledger, before which it has nothing to dump. */
 static _Atomic(int) collector_pid;
 
+int handover_asked_by;
+
 static int peer_pid(int fd)
 {
     struct ucred peer = {0};
@@ -64,7 +66,7 @@ static int send_hello(int fd, int memfd, uint64_t size, const char *exe)
     size_t path = strnlen(exe, 4096);
     struct handover_hello hello = {
         .pid = (uint32_t)sys_getpid(),
-        .dump_signal = (uint32_t)config.signal,
+        .asked_by = (uint32_t)handover_asked_by,
         .boot_ns = sys_clock_ns(CLOCK_BOOTTIME),
         .ledger_size = memfd >= 0 ? size : 0,
     };

@@ -28,9 +28,17 @@
 #define HANDOVER_MAGIC 0x48465250u /* "PRFH" */
 #define HANDOVER_VERSION 1
 
-/* The value that comes with the dump signal (SI_QUEUE) when the collector asks for
- * what stands in ledger->command, rather than somebody for a dump. */
-#define HANDOVER_COMMAND 0x50524643 /* "PRFC" */
+/*
+ * How the process is asked for something from outside: by the signal that its ledger names
+ * (`asked_by`), queued with one of these values (SI_QUEUE, si_value.sival_ptr). The program's own
+ * signals of that number come with other values and stay the program's.
+ */
+#define HANDOVER_ASK(n) (UINT64_C(0x5052464b53410000) | (n)) /* "PRFKSA" */
+enum handover_ask {
+    HANDOVER_ASK_NOTHING,
+    HANDOVER_ASK_THREADS, /* what stands in ledger->command */
+    HANDOVER_ASK_DUMP,    /* a dump to LIBPROF_DIR or the collector */
+};
 
 enum handover_type {
     HANDOVER_HELLO = 1, /* struct handover_hello, then the program's path without NUL */
@@ -54,10 +62,13 @@ struct handover_frame {
 
 struct handover_hello {
     uint32_t pid;         /* as the process sees itself */
-    uint32_t dump_signal; /* which signal asks for a dump; 0 = none */
+    uint32_t asked_by;    /* the signal by which it can be asked; 0 = none */
     uint64_t boot_ns;     /* CLOCK_BOOTTIME now: tells a reused pid */
     uint64_t ledger_size; /* bytes of the memfd that comes along; 0 = none comes */
 };
+
+/* The signal by which this process can be asked; written before the ledger is made. */
+extern int handover_asked_by;
 
 enum handover_reason {
     HANDOVER_ASKED = 0,  /* a signal, or LIBPROF_INTERVAL */

@@ -139,7 +139,8 @@
     X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info))                                    \
     X(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout))
 
-/* Nor these, on sockets with a timeout (SO_RCVTIMEO, SO_SNDTIMEO) or at all (System V IPC). */
+/* Nor these, on sockets with a timeout (SO_RCVTIMEO, SO_SNDTIMEO), where a part has moved, or at
+ * all (System V IPC). */
 #define INTERPOSED_TRANSFER(X)                                                                     \
     X(ssize_t, recv, (int fd, void *buffer, size_t size, int flags))                               \
     X(ssize_t, recvfrom,                                                                           \
@@ -155,6 +156,15 @@
     X(int, connect, (int fd, __CONST_SOCKADDR_ARG to, socklen_t to_size))                          \
     X(ssize_t, read, (int fd, void *buffer, size_t size))                                          \
     X(ssize_t, write, (int fd, const void *buffer, size_t size))                                   \
+    X(ssize_t, writev, (int fd, const struct iovec *list, int count))                              \
+    X(ssize_t, sendfile, (int to, int from, off_t *offset, size_t size))                           \
+    X(ssize_t, sendfile64, (int to, int from, off64_t *offset, size_t size))                       \
+    X(ssize_t, getrandom, (void *buffer, size_t size, unsigned flags))                             \
+    X(ssize_t, __read_chk, (int fd, void *buffer, size_t size, size_t room))                       \
+    X(ssize_t, __recv_chk, (int fd, void *buffer, size_t size, size_t room, int flags))            \
+    X(ssize_t, __recvfrom_chk,                                                                     \
+      (int fd, void *buffer, size_t size, size_t room, int flags, __SOCKADDR_ARG from,             \
+       socklen_t *from_size))                                                                      \
     X(int, msgsnd, (int queue, const void *message, size_t size, int flags))                       \
     X(ssize_t, msgrcv, (int queue, void *message, size_t size, long type, int flags))              \
     X(int, semop, (int set, struct sembuf *operations, size_t count))                              \

@@ -120,7 +120,7 @@ static void kernel_action(const struct entry *entry, const struct sigaction *vie
         /* its mask, its restarts; SA_RESETHAND is done to the view alone */
         action->sa_mask = view->sa_mask;
         action->sa_flags = view->sa_flags & ~SA_RESETHAND;
-    } else if (entry->mode == SIGNALS_CHAINED) {
+    } else if (entry->mode != SIGNALS_FATAL) {
         /* a handler of the program's that ran on top of ours would count as part
          * of what we interrupted (sample/eintr.h) */
         sigfillset(&action->sa_mask);
@@ -176,7 +176,7 @@ bool signals_own(int signo, signals_handler handler, int flags, enum signals_mod
 
     if (signo <= 0 || signo >= _NSIG || signals_owned(signo) || __sigaction(signo, NULL, &now) < 0)
         return false;
-    if (mode == SIGNALS_FATAL && now.sa_handler != SIG_DFL)
+    if (mode != SIGNALS_CHAINED && now.sa_handler != SIG_DFL)
         return false;
     if (entry_count == ENTRIES_MAX)
         return false;
@@ -193,6 +193,16 @@ bool signals_own(int signo, signals_handler handler, int flags, enum signals_mod
     }
     entry_count++;
     atomic_fetch_or(&owned, UINT64_C(1) << (signo - 1));
+    return true;
+}
+
+bool signals_give_back(int signo, const struct sigaction *action, struct sigaction *view)
+{
+    if (!action || action->sa_handler == SIG_DFL || entry_of(signo)->mode != SIGNALS_LENT)
+        return false;
+    view_read(entry_of(signo), view);
+    /* the entry stays: a signal may be on its way to our handler */
+    atomic_fetch_and(&owned, ~(UINT64_C(1) << (signo - 1)));
     return true;
 }
 

@@ -11,6 +11,8 @@
  *                    with the mask and flags that the program asked for.
  *   SIGNALS_FATAL    our handler while the program's view is SIG_DFL; otherwise
  *                    exactly what the program asked for.
+ *   SIGNALS_LENT     our handler until the program sets anything but SIG_DFL. From then on
+ *                    the signal is the program's and is no longer owned (signals_give_back).
  *
  * Context: AS-safe, errno untouched unless said otherwise. The views are written
  * under a spin lock with every signal blocked and read through a sequence
@@ -23,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum signals_mode { SIGNALS_CHAINED, SIGNALS_FATAL };
+enum signals_mode { SIGNALS_CHAINED, SIGNALS_FATAL, SIGNALS_LENT };
 
 /* True: the signal was ours alone; false: it goes on to the program's handler. */
 typedef bool (*signals_handler)(int signo, siginfo_t *info, void *context);
@@ -31,12 +33,19 @@ typedef bool (*signals_handler)(int signo, siginfo_t *info, void *context);
 /*
  * Takes a signal over; the program's view starts as what is installed now.
  * flags: SA_ flags of our handler beyond SA_SIGINFO, in force while the program
- * has none of its own. FATAL takes only what is SIG_DFL. False when it isn't
- * taken. Constructor only.
+ * has none of its own. FATAL and LENT take only what is SIG_DFL. False when it
+ * isn't taken. Constructor only.
  */
 bool signals_own(int signo, signals_handler handler, int flags, enum signals_mode mode);
 
 bool signals_owned(int signo);
+
+/*
+ * The program is about to set `action` for an owned signal. True: the signal was lent, and it is
+ * the program's from here on; *view is what the program believes installed, and the caller
+ * makes the system call.
+ */
+bool signals_give_back(int signo, const struct sigaction *action, struct sigaction *view);
 
 /*
  * sigaction(2) on the view of an owned signal; either may be NULL. Returns 0, or

@@ -13,11 +13,12 @@
 
 extern int __sigaction(int signal, const struct sigaction *action, struct sigaction *old);
 
+/* Behind a system call that ended with EINTR, or with a number of bytes that may be a part. */
 #if defined(__x86_64__)
-static bool stands_behind_eintr(const ucontext_t *context, uintptr_t *sp)
+static bool stands_behind_call(const ucontext_t *context, uintptr_t *sp)
 {
     const greg_t *regs = context->uc_mcontext.gregs;
-    if (regs[REG_RAX] != -EINTR)
+    if (regs[REG_RAX] != -EINTR && regs[REG_RAX] <= 0)
         return false;
     const uint8_t *pc = (const uint8_t *)regs[REG_RIP];
     *sp = (uintptr_t)regs[REG_RSP];
@@ -26,10 +27,10 @@ static bool stands_behind_eintr(const ucontext_t *context, uintptr_t *sp)
     return pc[-2] == 0x0f && pc[-1] == 0x05; /* syscall */
 }
 #elif defined(__aarch64__)
-static bool stands_behind_eintr(const ucontext_t *context, uintptr_t *sp)
+static bool stands_behind_call(const ucontext_t *context, uintptr_t *sp)
 {
     const mcontext_t *regs = &context->uc_mcontext;
-    if ((int64_t)regs->regs[0] != -EINTR)
+    if ((int64_t)regs->regs[0] != -EINTR && (int64_t)regs->regs[0] <= 0)
         return false;
     *sp = regs->sp;
     if ((regs->pc & 4095) < 4)
@@ -60,7 +61,7 @@ static bool others_wait(const ucontext_t *context)
 void eintr_note(const ucontext_t *context)
 {
     uintptr_t sp;
-    if (!handler_sealed() && stands_behind_eintr(context, &sp) && !others_wait(context))
+    if (!handler_sealed() && stands_behind_call(context, &sp) && !others_wait(context))
         thread_self.interrupted = sp;
 }
 

@@ -3,7 +3,8 @@
  * restart by itself (poll, nanosleep ..., signal(7)) returns EINTR after any
  * handler, ours too. The handler can see that: the interrupted context stands
  * right behind a system call with -EINTR in its result register. It leaves a
- * note, and the hook of the function repeats the call.
+ * note, and the hook of the function repeats the call. So it does for a call that ended with a
+ * positive result, which may be a part of what was to be moved (hooks/transfer.c).
  *
  * The note holds the stack pointer at the system call: a hook takes only one
  * from its own call, not one from a handler of the program's that ran on top.

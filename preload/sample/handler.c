@@ -9,6 +9,7 @@
 #include "sample/walk.h"
 
 int handler_signal;
+void (*handler_asked)(enum handover_ask ask);
 const char handler_timer_tag, handler_walk_tag;
 
 static bool from_timer(const siginfo_t *info)
@@ -19,6 +20,15 @@ static bool from_timer(const siginfo_t *info)
 static bool from_walk(const siginfo_t *info)
 {
     return info->si_code == SI_QUEUE && info->si_ptr == &handler_walk_tag;
+}
+
+static enum handover_ask asked(const siginfo_t *info)
+{
+    uint64_t value = (uintptr_t)info->si_ptr;
+    bool known = value == HANDOVER_ASK(HANDOVER_ASK_THREADS) ||
+                 value == HANDOVER_ASK(HANDOVER_ASK_DUMP);
+    return info->si_code == SI_QUEUE && known ? (enum handover_ask)(value & 0xff)
+                                              : HANDOVER_ASK_NOTHING;
 }
 
 /* Sends a signal on, to the calling thread or to whichever thread of the process takes it. */
@@ -64,7 +74,10 @@ static bool handle(int signal, siginfo_t *info, void *context)
         cpu_sample(1 + (unsigned)info->si_overrun, context);
     else if (from_walk(info))
         walk_answer(context);
-    else if (!give_way(info, context))
+    else if (asked(info)) {
+        if (handler_asked)
+            handler_asked(asked(info));
+    } else if (!give_way(info, context))
         return false;
     eintr_note(context);
     return true;
@@ -74,7 +87,7 @@ bool handler_waited_for(const siginfo_t *info)
 {
     if (info->si_signo != handler_signal || !handler_signal)
         return false;
-    if (!from_timer(info) && !from_walk(info))
+    if (!from_timer(info) && !from_walk(info) && !asked(info))
         return false;
     if (!thread_self.gave_way && !handler_sealed())
         send_on(*info, true); /* not blocked: handled before the call returns */
@@ -91,12 +104,11 @@ void handler_take_back(void)
 
 void handler_start(bool active)
 {
-    bool wanted = active && (config.cpu_hz || config.profiles & 1u << CONFIG_THREADS);
-    if (!wanted || handler_signal) /* a forked child has its parent's handler */
+    if (!active || handler_signal) /* a forked child has its parent's handler */
         return;
     int signal = config.cpu_signal ? (int)config.cpu_signal : signals_pick_realtime();
     if (signal && signals_own(signal, handle, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED))
-        handler_signal = signal;
+        handler_signal = handover_asked_by = signal;
 }
 
 /* Frames (1 KiB), a walk whose rules are not in the cache (2.8 KiB), the ledger. */

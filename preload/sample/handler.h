@@ -1,7 +1,7 @@
 /*
- * The signal by which libprof reaches a thread: its CPU timer's, and the dump's
- * request for its stack. One signal for both, told apart by what the kernel says
- * of its origin (sigaction(2), si_code and si_value).
+ * The signal by which libprof reaches a thread: its CPU timer's, the dump's request for its
+ * stack, and what somebody outside asks of the process. One signal for all, told apart by what
+ * the kernel says of its origin (sigaction(2), si_code and si_value).
  *
  * A free real-time signal unless the user names one (LIBPROF_CPU_SIGNAL): the program's
  * SIGPROF stays the program's. A signal of that number that isn't ours goes on to the
@@ -12,6 +12,7 @@
 #define LIBPROF_SAMPLE_HANDLER_H
 
 #include "ledger/memory.h"
+#include "runtime/handover.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +22,12 @@
 /* The signal; 0 while none is in use. Immutable between starts. */
 extern int handler_signal;
 
-/* Called by recorder_start: chooses the signal and installs the handler where
- * the configuration asks for one of the profiles that need it. */
+/* Called by recorder_start: chooses the signal and installs the handler. */
 void handler_start(bool active);
+
+/* What is to be done when somebody outside asks (runtime/handover.h). Set by the constructor
+ * only; NULL = nothing. */
+extern void (*handler_asked)(enum handover_ask ask);
 
 /*
  * Lets the signal through to the calling thread, whatever mask it inherited.

@@ -187,6 +187,8 @@ bool recorder_ledger_slow(void)
         .mutex_fraction = config.mutex_fraction,
         .planes = planes,
         .own_malloc = heap_own_malloc,
+        .asked_by = (unsigned)handler_signal,
+        .dir = config.dir,
         .exe = program_path(),
         .program = program_name(),
         .cmdline = cmdline,

@@ -12,6 +12,7 @@
 #define DEADLINE_NS UINT64_C(1000000000)
 #define NAP_FIRST_NS 100000 /* most threads answer within a tenth of a millisecond */
 #define NAP_LONGEST_NS 10000000
+#define HANDLER_LOOKS 20 /* 2 ms */
 
 /* Threads that were asked and those that can't be, by id: open addressing. */
 struct asked {
@@ -73,6 +74,19 @@ static void index_threads(struct request *request)
         request->threads[n].index = (uint32_t)*table_slot(request, request->threads[n].tid);
 }
 
+/* One that is just in a handler of ours has our signal blocked for a moment. */
+static bool look_again(uint32_t tid, struct task_status *status)
+{
+    struct timespec nap = {0, NAP_FIRST_NS};
+    bool found = true;
+    for (int n = 0; n < HANDLER_LOOKS && found && status->state == 'R' &&
+                    status->blocked & HANDLER_BIT(handler_signal); n++) {
+        sys_call2(SYS_nanosleep, &nap, NULL);
+        found = task_status(tid, status);
+    }
+    return found;
+}
+
 static void note_thread(void *context, uint32_t tid)
 {
     struct request *request = context;
@@ -80,7 +94,7 @@ static void note_thread(void *context, uint32_t tid)
         return;
     struct asked *thread = &request->threads[request->count];
     thread->tid = tid;
-    if (!task_status(tid, &thread->status))
+    if (!task_status(tid, &thread->status) || !look_again(tid, &thread->status))
         return;
     thread->last_ran = task_last_ran(tid);
     thread->syscall = task_syscall(tid);

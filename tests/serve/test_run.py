@@ -228,11 +228,14 @@ def test_dump_without_a_collector():
     assert sorted(name.split(".")[-3] for name in done.stdout.split()) == ["heap", "threads"], done
     heap, = glob.glob("copy/*.heap.pb.gz")
     assert "keep_block" in pprof.Profile(heap).names()
+    # LIBPROF_SIGNAL has nothing to do with it: the program may have taken it for itself
+    deaf = start(LIBPROF_SIGNAL="none", LIBPROF_DIR="deaf")
+    done = dump(deaf.pid)
+    assert done.returncode == 0 and "/deaf/" in done.stdout, done
     # what can't be asked is left alone
-    plain = subprocess.Popen([SERVED, "work", "30"])
-    deaf = start(LIBPROF_SIGNAL="none")
+    plain, young = subprocess.Popen([SERVED, "work", "30"]), start("sleep", "30", LIBPROF_CPU_HZ="0")
     started.append(plain)
-    for process, words in (plain, "without libprof"), (deaf, "LIBPROF_SIGNAL=none"):
+    for process, words in (plain, "without libprof"), (young, "recorded nothing yet"):
         done = dump(process.pid)
         assert done.returncode == 1 and words in done.stderr and not done.stdout, done
         assert process.poll() is None

@@ -98,6 +98,7 @@ int main(void)
     setitimer(ITIMER_PROF, &timer, NULL);
     for (unsigned n = 0; n < 5; n++)
         raise(SIGUSR2);
+    kill(getpid(), SIGRTMIN + 9); /* LIBPROF_SIGNAL */
     probe_burn(300 * MS);
     pthread_join(thread, NULL);
 
