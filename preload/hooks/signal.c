@@ -83,11 +83,37 @@ static sighandler_t set_sysv(int signo, sighandler_t handler)
 /* Signals whose handler, as the program set it, blocks the sampling signal. */
 static _Atomic(uint64_t) blocks_sampling;
 
+/* Some thread has a small alternate stack. */
+static atomic_bool small_stacks;
+
+static bool keeps_sampling_out(int signo, const struct sigaction *action)
+{
+    return HANDLER_BIT(signo) & FAULTS ||
+           (atomic_load(&small_stacks) && action->sa_flags & SA_ONSTACK);
+}
+
+void signal_block_on_alternate_stacks(void)
+{
+    struct sigaction now;
+
+    if (atomic_exchange(&small_stacks, true))
+        return;
+    for (int signo = 1; signo < _NSIG; signo++) {
+        if (signals_owned(signo) || real.sigaction(signo, NULL, &now) != 0 ||
+            now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN ||
+            !keeps_sampling_out(signo, &now))
+            continue;
+        sigaddset(&now.sa_mask, handler_signal); /* the program isn't told, as by set_other */
+        real.sigaction(signo, &now, NULL);
+    }
+}
+
 /*
  * A signal of the program's own. The sampling signal is kept out while the handler
  * of a fault runs: that may be the end of a crashed program (hazard 40), or stand
- * on an alternate stack with no room for a second frame (hazard 9). No other
- * handler blocks it: its time is time. The program gets back the mask that it gave.
+ * on an alternate stack with no room for a second frame (hazard 9). So it is kept out of
+ * other handlers where such a stack is small. No other handler blocks it: its time is time. The
+ * program gets back the mask that it gave.
  */
 static int set_other(int signo, const struct sigaction *action, struct sigaction *old)
 {
@@ -101,7 +127,7 @@ static int set_other(int signo, const struct sigaction *action, struct sigaction
     bool wants = action && sigismember(&action->sa_mask, mine) == 1;
     if (action) {
         changed = *action;
-        if (bit & FAULTS)
+        if (keeps_sampling_out(signo, action))
             sigaddset(&changed.sa_mask, mine);
         else
             sigdelset(&changed.sa_mask, mine);
@@ -216,7 +242,7 @@ static bool on_dump_signal(int signo, siginfo_t *info, void *context)
         return false;
     if (from_the_program(info))
         signals_die(signo);
-    else
+    else if (handler_has_room(context))
         on_asked(HANDOVER_ASK_DUMP);
     eintr_note(context);
     return true;

@@ -1,7 +1,11 @@
-/* Our handlers, installed. Constructor only, in a process that is profiled. */
 #ifndef LIBPROF_HOOKS_SIGNAL_H
 #define LIBPROF_HOOKS_SIGNAL_H
 
+/* Our handlers, installed. Constructor only, in a process that is profiled. */
 void signal_start(void);
+
+/* A small alternate stack is there: the program's handlers that may run on it (SA_ONSTACK) keep
+ * the sampling signal out from here on. Hook context. */
+void signal_block_on_alternate_stacks(void);
 
 #endif

@@ -52,6 +52,7 @@
 /* Signal dispositions (hooks/signal.c). */
 #define INTERPOSED_SIGNAL(X)                                                                       \
     X(int, sigaction, (int signo, const struct sigaction *action, struct sigaction *old))          \
+    X(int, sigaltstack, (const stack_t *stack, stack_t *old))                                      \
     X(sighandler_t, signal, (int signo, sighandler_t handler))                                     \
     X(sighandler_t, bsd_signal, (int signo, sighandler_t handler))                                 \
     X(sighandler_t, ssignal, (int signo, sighandler_t handler))                                    \

@@ -20,12 +20,13 @@ struct entry {
 
 /* Few signals are ours: their entries lie together in one page of memory. The first stays
  * as it is, for all that aren't. */
-#define ENTRIES_MAX 9
+#define ENTRIES_MAX 7
 static struct entry entries[ENTRIES_MAX];
 static unsigned entry_count = 1;
 static uint8_t entry_indices[_NSIG]; /* by signal; written before its bit in `owned` */
 static _Atomic(uint64_t) owned;      /* bit signo - 1 */
 static atomic_bool is_sealed;
+static atomic_bool no_alternate_stacks;
 static _Atomic(uint32_t) lock_pid; /* pid of the process that holds the lock; 0 = free */
 
 static struct entry *entry_of(int signo)
@@ -116,6 +117,8 @@ static void kernel_action(const struct entry *entry, const struct sigaction *vie
     }
     memset(action, 0, sizeof *action);
     action->sa_flags = entry->flags;
+    if (atomic_load(&no_alternate_stacks))
+        action->sa_flags &= ~SA_ONSTACK;
     if (is_handler(view)) {
         /* its mask, its restarts; SA_RESETHAND is done to the view alone */
         action->sa_mask = view->sa_mask;
@@ -129,8 +132,10 @@ static void kernel_action(const struct entry *entry, const struct sigaction *vie
     action->sa_sigaction = dispatch;
 }
 
-/* Hands a signal to the program's handler, if it has one. */
-static void forward(int signo, struct entry *entry, siginfo_t *info, void *context)
+/* Hands a signal to the program's handler, if it has one. Not inlined, nor is what follows: on
+ * a small stack a sample that is dropped must fit below the kernel's frame. */
+static __attribute__((noinline)) void forward(int signo, struct entry *entry, siginfo_t *info,
+                                              void *context)
 {
     struct sigaction view;
 
@@ -248,7 +253,7 @@ int signals_apply_only(int signo, const struct sigaction *action, struct sigacti
     return action ? __sigaction(signo, &wanted, NULL) : 0;
 }
 
-bool signals_program_handles(int signo)
+__attribute__((noinline)) bool signals_program_handles(int signo)
 {
     struct sigaction view;
 
@@ -301,6 +306,19 @@ static void ignored_in_kernel(bool ignore)
             continue;
         kernel_action(entry_of(signo), &view, &action);
         __sigaction(signo, ignore ? &ignored : &action, NULL);
+    }
+}
+
+void signals_leave_alternate_stacks(void)
+{
+    if (atomic_exchange(&no_alternate_stacks, true))
+        return;
+    for (int signo = 1; signo < _NSIG; signo++) {
+        struct sigaction view;
+        if (!signals_owned(signo))
+            continue;
+        view_read(entry_of(signo), &view);
+        signals_action(signo, &view, NULL);
     }
 }
 

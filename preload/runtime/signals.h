@@ -66,6 +66,9 @@ bool signals_program_handles(int signo);
 int signals_interrupt(int signo, bool interrupt);
 bool signals_interrupts(int signo);
 
+/* From here on no handler of ours uses a thread's alternate stack (sigaltstack(2)). */
+void signals_leave_alternate_stacks(void);
+
 /* Dies by the signal as if nobody had handled it. Returns only where the kernel
  * spares the process (pid 1 of a namespace); our handler is in place then. */
 void signals_die(int signo);

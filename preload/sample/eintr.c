@@ -41,7 +41,7 @@ static bool stands_behind_call(const ucontext_t *context, uintptr_t *sp)
 
 /* Does the program have a handler for one of the signals that wait to be
  * delivered when ours returns? */
-static bool others_wait(const ucontext_t *context)
+static __attribute__((noinline)) bool others_wait(const ucontext_t *context)
 {
     uint64_t pending = 0, blocked;
     __builtin_memcpy(&blocked, &context->uc_sigmask, sizeof blocked);

@@ -8,6 +8,8 @@
 #include "sample/thread.h"
 #include "sample/walk.h"
 
+#include <sys/auxv.h>
+
 int handler_signal;
 void (*handler_asked)(enum handover_ask ask);
 const char handler_timer_tag, handler_walk_tag;
@@ -25,8 +27,8 @@ static bool from_walk(const siginfo_t *info)
 static enum handover_ask asked(const siginfo_t *info)
 {
     uint64_t value = (uintptr_t)info->si_ptr;
-    bool known = value == HANDOVER_ASK(HANDOVER_ASK_THREADS) ||
-                 value == HANDOVER_ASK(HANDOVER_ASK_DUMP);
+    bool known =
+        value == HANDOVER_ASK(HANDOVER_ASK_THREADS) || value == HANDOVER_ASK(HANDOVER_ASK_DUMP);
     return info->si_code == SI_QUEUE && known ? (enum handover_ask)(value & 0xff)
                                               : HANDOVER_ASK_NOTHING;
 }
@@ -75,7 +77,7 @@ static bool handle(int signal, siginfo_t *info, void *context)
     else if (from_walk(info))
         walk_answer(context);
     else if (asked(info)) {
-        if (handler_asked)
+        if (handler_asked && handler_has_room(context))
             handler_asked(asked(info));
     } else if (!give_way(info, context))
         return false;
@@ -129,6 +131,15 @@ bool handler_has_room(const ucontext_t *context)
         high = alternate->ss_flags & SS_DISABLE ? low : low + alternate->ss_size;
     }
     return here < low || here >= high || here - low >= STACK_ROOM;
+}
+
+/* Where the kernel doesn't tell (before 5.14): AVX-512's, the largest that comes unasked. */
+#define FRAME_UNKNOWN ((size_t)3632)
+
+size_t handler_stack_needed(void)
+{
+    size_t frame = getauxval(AT_MINSIGSTKSZ);
+    return (frame ? frame : FRAME_UNKNOWN) + STACK_ROOM;
 }
 
 bool handler_unblock(void)

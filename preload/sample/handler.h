@@ -72,6 +72,10 @@ void handler_after_failed_exec(void);
  * fit. context: the interrupted one. */
 bool handler_has_room(const ucontext_t *context);
 
+/* How large an alternate stack has to be for the kernel's frame (AT_MINSIGSTKSZ, getauxval(3)) and
+ * a walk, bytes. */
+size_t handler_stack_needed(void);
+
 /* What tells our signals from others of the same number: the addresses in si_value. */
 extern const char handler_timer_tag, handler_walk_tag;
 
