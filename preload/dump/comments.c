@@ -112,7 +112,7 @@ static void add_settings(struct comments *comments, const struct dump_request *r
                    (unsigned long)header->block_rate_ns);
         break;
     case DUMP_MUTEX:
-        add_format(comments, "# libprof: waiters charged to who unlocks, 1 in: %lu",
+        add_format(comments, "# libprof: waits of a storm charged to the unlock, 1 in: %lu",
                    (unsigned long)header->mutex_fraction);
         break;
     default:

@@ -5,6 +5,7 @@
 #include "dump/stream.h"
 #include "dump/string_table.h"
 #include "dump/thread_state.h"
+#include "dump/waits.h"
 #include "unwind/unwind.h"
 #include <string.h>
 
@@ -68,6 +69,7 @@ struct encoder {
     struct stream *stream;
     struct string_table strings;
     struct locations locations;
+    const struct waits *waits; /* block: those that are going on */
     unsigned values;     /* per sample */
     unsigned own_module; /* libprof.so's, whose frames aren't the program's; 0 = in no stack */
     uint64_t ids[UNWIND_MAX_DEPTH + 1];
@@ -308,6 +310,7 @@ static void write_sites(struct encoder *encoder)
     for (uint32_t i = 1; i < count && !encoder->locations.failed; i++) {
         if (!ledger_view_site(encoder->view, i, &site) || site.kind != encoder->description->kind)
             continue;
+        waits_add(encoder->waits, i, &site);
         if (site_sample(encoder, &site, &sample) &&
             !write_sample(encoder, &sample, stack_ids(encoder, site.stack)))
             return;
@@ -398,6 +401,8 @@ const char *dump_encode(const struct dump_request *request, struct sink *sink)
         encoder->view = request->view;
         encoder->own_module = find_own_module(request->view);
         encoder->description = &descriptions[request->profile];
+        if (encoder->description->kind == LEDGER_KIND_BLOCK)
+            encoder->waits = waits_collect(&arena, request->view, request->now_ns);
         encoder->stream = stream_open(&arena, sink);
     }
     if (encoder && encoder->stream) {
@@ -425,6 +430,8 @@ uint32_t dump_present(const struct ledger_view *view)
     }
     if (ledger_view_stat(view, LEDGER_STAT_CPU_LOST))
         present |= 1u << DUMP_CPU;
+    if (waits_any(view))
+        present |= 1u << DUMP_BLOCK;
     if (present && view->header->heap_rate && atomic_load(&view->header->own_malloc))
         present |= 1u << DUMP_HEAP; /* empty as it may be, it says why */
     for (uint32_t i = 1; i < threads && !(present & 1u << DUMP_THREADS); i++)

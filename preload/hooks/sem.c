@@ -31,7 +31,7 @@ static inline bool try(sem_t *semaphore)
 #define SEM_WAIT(function, ...)                                                                    \
     __extension__({                                                                                \
         struct contention_wait wait;                                                               \
-        contention_wait_begin(&wait, NULL);                                                        \
+        contention_wait_begin(&wait, NULL, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.function);       \
         int result = REPEAT(real.function(__VA_ARGS__), (void)0);                                  \
         contention_wait_end(&wait, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.function,                \
                             lock_waited(result ? errno : 0));                                      \

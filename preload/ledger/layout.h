@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC UINT64_C(0x315247444c465250) /* "PRFLDGR1" */
-#define LEDGER_VERSION 4
+#define LEDGER_VERSION 5
 #define LEDGER_NAME "libprof-" /* and asked_by, two digits: as /proc/PID/maps shows it */
 #define LEDGER_PLANES_MAX 16
 #define LEDGER_MODULES_MAX 4096 /* as unwind/module.h's MODULE_MAX */
@@ -132,7 +132,9 @@ struct ledger_thread {
     char wchan[LEDGER_THREAD_WCHAN]; /* kernel function it waits in; of those that can't answer */
     char state;                      /* proc_pid_status(5): R, S, D, T ...; 0 = not known */
     _Atomic(uint32_t) next_free;     /* of the entries to use again; 0 = the last */
-    uint32_t unused;
+    /* The lock wait that is going on, if it may be a long one. */
+    _Atomic(uint32_t) wait_site;     /* the block site it will be counted in; 0 = none */
+    _Atomic(uint64_t) wait_since_ns; /* CLOCK_MONOTONIC; stored before wait_site */
 };
 
 /* A string: its length, then its bytes and a NUL; a reference is a byte offset. */
@@ -196,7 +198,7 @@ struct ledger_header {
     uint64_t heap_rate;           /* mean bytes between samples; 1 = exact, 0 = off */
     uint64_t cpu_period_ns;       /* 0 = off */
     uint64_t block_rate_ns;       /* 0 = off */
-    uint64_t mutex_fraction;      /* 1 in so many waiters is charged to who unlocks; 0 = off */
+    uint64_t mutex_fraction;      /* 1 in so many of a storm's waits is charged to an unlock; 0 = off */
     uint32_t exe;                 /* string reference: absolute path */
     uint32_t program;             /* string reference: the name it was started by, last part only */
     _Atomic(uint32_t) own_malloc; /* not 0: the program brings a malloc that precedes ours */
@@ -225,7 +227,7 @@ _Static_assert(sizeof(struct ledger_site) == 24, "layout");
 _Static_assert(sizeof(struct ledger_counter) == 32, "layout");
 _Static_assert(sizeof(struct ledger_stack) == 16, "layout");
 _Static_assert(sizeof(struct ledger_module) == 72, "layout");
-_Static_assert(sizeof(struct ledger_thread) == 104, "layout");
+_Static_assert(sizeof(struct ledger_thread) == 112, "layout");
 _Static_assert(LEDGER_STAT_COUNT <= LEDGER_STATS_ROOM, "room for statistics");
 _Static_assert(sizeof(struct ledger_header) <= 4096, "the header is one page");
 

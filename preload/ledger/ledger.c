@@ -173,6 +173,7 @@ static uint32_t thread_reuse(void)
     } while (!atomic_compare_exchange_weak(&ledger->threads_free, &old, wanted));
     atomic_store(&thread->tid, 0); /* readers pass it by until it is filled again */
     atomic_store(&thread->waiting_ns, 0);
+    atomic_store(&thread->wait_site, 0);
     memset(thread->name, 0, sizeof thread->name);
     atomic_store(&thread->walk, 0);
     atomic_store(&thread->asked, 0);

@@ -192,6 +192,8 @@ bool ledger_view_thread(const struct ledger_view *view, uint32_t thread,
         .waiting_ns = LOAD(&entry->waiting_ns),
         .syscall = entry->syscall,
         .state = entry->state,
+        .wait_site = LOAD_ACQUIRE(&entry->wait_site),
+        .wait_since_ns = LOAD(&entry->wait_since_ns),
     };
     memcpy(out->wchan, entry->wchan, LEDGER_THREAD_WCHAN);
     memcpy(out->name, entry->name, LEDGER_THREAD_NAME);

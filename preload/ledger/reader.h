@@ -77,6 +77,8 @@ struct ledger_thread_view {
     int32_t syscall;
     char wchan[LEDGER_THREAD_WCHAN + 1];
     char state;
+    uint32_t wait_site;     /* the block site of the lock wait that is going on; 0 = none */
+    uint64_t wait_since_ns; /* CLOCK_MONOTONIC */
 };
 
 /* One past the highest thread; numbered from 1. Key 0 stands for those beyond the table. */

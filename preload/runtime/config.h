@@ -68,7 +68,7 @@ enum config_follow {
       "a duration up to an hour in ns, us, ms or s (a bare number is ns)",                         \
       "Waits this long are always recorded, shorter ones in proportion; 0 records none")           \
     X(LIBPROF_MUTEX_FRACTION, mutex_fraction, NUMBER, 0, 1000000, "10", "0 to 1000000",            \
-      "One in so many waiters is charged to who unlocks, so many times over; 0: none is")          \
+      "In a storm of short waits, charge one in N to the unlock, scaled by N; 0 charges none")       \
     X(LIBPROF_INTERVAL, interval_ns, SECONDS, 0, UINT64_C(31536000000000000), "0",                 \
       "a duration up to a year in ms, s, m or h (a bare number is s)",                             \
       "Dump again and again after this time, while the program does something; 0: don't")          \

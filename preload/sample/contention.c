@@ -49,13 +49,13 @@ static uint64_t now(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Adds an event, or what it stands for, to the caller's stack. what.count: in 1/EVENT.
- * Inside recorder_enter. */
-static __attribute__((noinline)) void record(enum ledger_kind profile, enum ledger_lock kind,
-                                             uintptr_t function, struct rate_record what)
+/* The site of a wait, or an unlock, on the caller's stack; 0: it can't be had. Inside
+ * recorder_enter. */
+static __attribute__((noinline)) uint32_t site_here(enum ledger_kind profile, enum ledger_lock kind,
+                                                    uintptr_t function)
 {
     if (!recorder_ledger())
-        return;
+        return 0;
     struct scratch scratch;
     scratch_open(&scratch, (unsigned)config.depth);
     /* With room for one frame only, the caller is the one to keep. */
@@ -71,6 +71,12 @@ static __attribute__((noinline)) void record(enum ledger_kind profile, enum ledg
     depth += leaf;
     uint32_t site = depth ? ledger_site(profile, kind, scratch.frames, depth, end) : 0;
     scratch_close(&scratch);
+    return site;
+}
+
+/* Adds an event, or what it stands for, to a site. what.count: in 1/EVENT. */
+static void record(uint32_t site, struct rate_record what)
+{
     struct ledger_counter *counter = site ? ledger_counter(thread_self.plane, site) : NULL;
     if (!counter)
         return;
@@ -78,14 +84,44 @@ static __attribute__((noinline)) void record(enum ledger_kind profile, enum ledg
     thread_add(&counter->value, what.ns);
 }
 
-/* A wait that stands for `weight` enters the table of waiters as weight/config.mutex_fraction of
- * them, rounded up or down at random so that this is right on average. 0: it doesn't enter. */
+/*
+ * What a wait that stands for `weight` counts in the table of waiters; 0: it doesn't enter. One
+ * that stands for itself always does. Of a storm's, one in config.mutex_fraction is enough: a wait
+ * that stands for fewer enters with that chance less, and counts that much more.
+ */
+#define WEIGHT_MAX 1024u
+
 static unsigned draw_waiter(unsigned weight)
 {
-    uint64_t fraction = config.mutex_fraction;
-    if (fraction <= 1)
+    uint64_t fraction = config.mutex_fraction < WEIGHT_MAX ? config.mutex_fraction : WEIGHT_MAX;
+    if (fraction == 0 || weight <= 1 || weight >= fraction)
         return fraction ? weight : 0;
-    return (unsigned)(weight / (double)fraction + 1 - thread_uniform());
+    return thread_uniform() * (double)fraction <= weight ? (unsigned)fraction : 0;
+}
+
+/*
+ * A wait begins that stands for itself, so it may be a long one: says so in the ledger, where a
+ * snapshot finds it while it goes on (dump/waits.h). Its stack is walked now: the thread would be
+ * about to sleep, whereas afterwards it has the lock. A ledger isn't made for it.
+ */
+static void announce(struct contention_wait *wait, enum ledger_lock kind, uintptr_t function)
+{
+    if (!ledger_exists() || !recorder_ledger())
+        return;
+    wait->site = site_here(LEDGER_KIND_BLOCK, kind, function);
+    struct ledger_thread *thread = wait->site ? ledger_thread_get(thread_index()) : NULL;
+    if (!thread)
+        return;
+    atomic_store_explicit(&thread->wait_since_ns, wait->start_ns, memory_order_relaxed);
+    atomic_store_explicit(&thread->wait_site, wait->site, memory_order_release);
+}
+
+/* It is over. Before it is recorded: no snapshot is to count it twice. */
+static void withdraw(void)
+{
+    struct ledger_thread *thread = ledger_thread_get(thread_self.index);
+    if (thread)
+        atomic_store_explicit(&thread->wait_site, 0, memory_order_release);
 }
 
 /*
@@ -104,12 +140,16 @@ static void leave(uint64_t at)
 
 void contention_thread_end(void)
 {
-    if (thread_self.waits_in && thread_self.epoch == recorder_epoch())
+    if (thread_self.epoch != recorder_epoch() || !ledger_exists())
+        return;
+    if (thread_self.waits_in)
         leave(now());
+    withdraw();
 }
 
 /* A wait that is looked at begins. All draws are made now, for after it the thread has the lock. */
-static void look(struct contention_wait *wait, const void *lock)
+static void look(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
+                 uintptr_t function)
 {
     if (!recorder_enter())
         return;
@@ -129,11 +169,14 @@ static void look(struct contention_wait *wait, const void *lock)
             if (!wait->entered)
                 ledger_count(LEDGER_STAT_CONTENTION_SKIPPED, 1);
         }
+        if (config.block_rate_ns && wait->weight == 1)
+            announce(wait, kind, function);
     }
     recorder_leave();
 }
 
-void contention_wait_begin(struct contention_wait *wait, const void *lock)
+void contention_wait_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
+                           uintptr_t function)
 {
     uint64_t ticks = storm_ticks();
     bool every = atomic_load_explicit(&every_wait, memory_order_relaxed);
@@ -142,7 +185,7 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock)
         .weight = every ? 1 : storm_weigh(&thread_self.storm, ticks),
     };
     if (wait->weight)
-        look(wait, lock);
+        look(wait, lock, kind, function);
 }
 
 void contention_call_begin(struct contention_wait *wait, const void *lock, unsigned weight,
@@ -153,16 +196,16 @@ void contention_call_begin(struct contention_wait *wait, const void *lock, unsig
         .weight = weight,
         .unwatched = !held,
     };
-    look(wait, lock);
+    look(wait, lock, LEDGER_LOCK_NONE, 0); /* stands for more than itself: isn't announced */
 }
 
-/* A wait of ns that stands for `weight` waits has ended. */
-static void record_wait(enum ledger_lock kind, uintptr_t function, unsigned weight, uint64_t ns,
-                        uint64_t threshold_ns)
+/* A wait of ns that stands for `weight` waits has ended. site: as announced, or 0. */
+static void record_wait(uint32_t site, enum ledger_lock kind, uintptr_t function, unsigned weight,
+                        uint64_t ns, uint64_t threshold_ns)
 {
     if (ns * weight < threshold_ns || !recorder_enter())
         return;
-    record(LEDGER_KIND_BLOCK, kind, function,
+    record(site ? site : site_here(LEDGER_KIND_BLOCK, kind, function),
            rate_scale(EVENT * weight, ns * weight, config.block_rate_ns));
     recorder_leave();
 }
@@ -172,7 +215,7 @@ void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t fu
     uint64_t end = storm_ticks();
     storm_watched(&thread_self.storm, end - ticks);
     if (waited && config.block_rate_ns)
-        record_wait(kind, function, 1, storm_ns(&thread_self.storm, ticks, end, now()),
+        record_wait(0, kind, function, 1, storm_ns(&thread_self.storm, ticks, end, now()),
                     rate_threshold(thread_uniform(), config.block_rate_ns));
 }
 
@@ -189,8 +232,10 @@ void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kin
     uint64_t end = now();
     if (wait->entered && thread_self.waits_in && thread_self.waits_for == (uintptr_t)wait)
         leave(end);
+    if (wait->site)
+        withdraw();
     if (waited) /* a long one stands for itself: all of them are recorded */
-        record_wait(kind, function, alone ? 1 : wait->weight, end - wait->start_ns,
+        record_wait(wait->site, kind, function, alone ? 1 : wait->weight, end - wait->start_ns,
                     wait->threshold_ns);
 }
 
@@ -212,11 +257,10 @@ void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock
 {
     if (charge->delay_ns == 0 || !recorder_enter())
         return;
-    uint64_t fraction = config.mutex_fraction, rate = config.block_rate_ns;
-    uint64_t ns = charge->delay_ns * fraction;
+    uint64_t ns = charge->delay_ns, rate = config.block_rate_ns;
     /* A rate of 0 is block's own; here it is as good as 1. */
     if (rate == 0 || ns >= rate_threshold(thread_uniform(), rate))
-        record(LEDGER_KIND_MUTEX, kind, function,
-               rate_scale(charge->arrived * fraction * EVENT, ns, rate));
+        record(site_here(LEDGER_KIND_MUTEX, kind, function),
+               rate_scale(charge->arrived * EVENT, ns, rate));
     recorder_leave();
 }

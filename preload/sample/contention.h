@@ -7,11 +7,14 @@
  * of `rate` together. So sums are unbiased, and a storm of short waits costs one
  * walk for each `rate` of time waited.
  *
- * mutex: the time others waited, charged to the stack that unlocks. One waiter in
- * LIBPROF_MUTEX_FRACTION enters the table of waiters (waiters.h), and its time counts
- * that many times; one that stands for w waits of a storm enters as w/LIBPROF_MUTEX_FRACTION
- * waiters. Drawing the waiter, not the unlock, keeps the unlock's test false most of the time, and
- * is as unbiased.
+ * mutex: the time others waited, charged to the stack that unlocks. Each waiter enters the table of
+ * waiters (waiters.h) and is charged exactly. Only in a storm of short waits are they drawn: one
+ * that stands for w waits counts as w waiters, and where w is below LIBPROF_MUTEX_FRACTION it
+ * enters with the chance w/LIBPROF_MUTEX_FRACTION and counts as LIBPROF_MUTEX_FRACTION. Drawing the
+ * waiter, not the unlock, keeps the unlock's test false most of the time, and is as unbiased.
+ *
+ * A wait that is still going on is announced in the thread's entry of the ledger, and counts in
+ * a snapshot (dump/waits.h).
  *
  * In both the leaf of the stack is the function that waited or unlocked, as in
  * Go: it isn't on the stack walked, for that begins outside libprof.so.
@@ -64,6 +67,7 @@ struct contention_wait {
     uint64_t threshold_ns; /* a wait as long as this is recorded; UINT64_MAX: none is */
     uint32_t epoch;
     uint32_t weight; /* waits that it stands for; 0: it is only watched (storm.h) */
+    uint32_t site;   /* where it was announced, of the block profile; 0 = it wasn't */
     bool entered;    /* an unlock is to be charged */
     bool unwatched;  /* those it stands for aren't watched, however long they are */
 };
@@ -71,8 +75,10 @@ struct contention_wait {
 /* The thread ends. What it waited for, it waits for no more, however it left. */
 void contention_thread_end(void);
 
-/* The thread is going to wait. lock: what an unlock will name; NULL: nobody is to blame. */
-void contention_wait_begin(struct contention_wait *wait, const void *lock);
+/* The thread is going to wait. lock: what an unlock will name; NULL: nobody is to blame. function:
+ * the real function it will wait in. */
+void contention_wait_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
+                           uintptr_t function);
 
 /*
  * The same for a call of a lock that was drawn in a storm, and then waits. weight: as
@@ -124,7 +130,7 @@ void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock
 #define CONTENTION_CALL(lock, kind, waited, function, call)                                        \
     __extension__({                                                                                \
         struct contention_wait wait;                                                               \
-        contention_wait_begin(&wait, lock);                                                        \
+        contention_wait_begin(&wait, lock, kind, (uintptr_t)real.function);                        \
         int result = (call);                                                                       \
         contention_wait_end(&wait, kind, (uintptr_t)real.function, waited);                        \
         result;                                                                                    \

@@ -54,7 +54,7 @@ static inline bool waiters_any(const void *lock)
 
 struct waiters_slot;
 
-/* Enters a waiter that counts as `weight`, 1 to 256. now_ns: CLOCK_MONOTONIC. NULL: no
+/* Enters a waiter that counts as `weight`, 1 to 1024. now_ns: CLOCK_MONOTONIC. NULL: no
  * room, nobody will be charged. */
 struct waiters_slot *waiters_enter(const void *lock, unsigned weight, uint64_t now_ns);
 

@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """Waits of known length: as long in the profiles, and on the right stacks."""
+import glob
 import os
+import signal
+import subprocess
 import sys
+import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../lib'))
 from pprof import Profile  # noqa: E402
-from run import run, target, tests  # noqa: E402
+from run import PROF, environment, run, target, tests  # noqa: E402
 
 EVERYTHING = {'block_rate': 1, 'mutex_fraction': 1}
 
@@ -14,6 +19,13 @@ def waits(*arguments, **settings):
     done = run([target('waits'), *map(str, arguments)], **settings)
     assert done.status == 0 and done.err == '', f'{done.status} {done.err}'
     return done
+
+
+def symbolized(path, directory):
+    out = path + '.sym'
+    subprocess.run([PROF, 'symbolize', path, '-o', out], check=True, capture_output=True,
+                   env={**os.environ, 'XDG_CACHE_HOME': directory})
+    return out
 
 
 def bounds(done):
@@ -93,9 +105,48 @@ def long_and_short_waits_count_alike():
                 near(count, rounds, 0.001)
 
 
+def the_defaults_miss_no_long_wait():
+    for arguments, count in ((('rounds', 1, 50), 1), (('rounds', 10, 5), 10), (('held', 3, 50), 3)):
+        for seed in range(1, 4):
+            done = waits(*arguments, seed=seed)
+            least, most = bounds(done)
+            for name, function in (('block', 'mutex_waiter'), ('mutex', 'mutex_holder')):
+                ns, found = delay(done.profile(name, symbolize=True), function, lock='mutex')
+                within(ns, least, most, f'{name} of {arguments}')
+                assert found == count, f'{name} of {arguments}: {found} waits'
+
+
+def a_deadlock_shows_in_a_snapshot():
+    with tempfile.TemporaryDirectory() as directory:
+        program = subprocess.Popen([target('deadlock')], env=environment(directory),
+                                   stdout=subprocess.PIPE, text=True)
+        try:
+            program.stdout.readline()  # all of them wait
+            start = time.monotonic()
+            delays = []
+            for dump in (1, 2):
+                time.sleep(0.3)
+                program.send_signal(signal.SIGUSR2)
+                files = []
+                while len(files) < dump and time.monotonic() < start + 30:
+                    time.sleep(0.02)
+                    files = sorted(glob.glob(f'{directory}/deadlock.*.block.pb.gz'))
+                assert len(files) == dump, os.listdir(directory)
+                profile = Profile(symbolized(files[-1], directory))
+                ns, count = delay(profile, 'take_second', lock='mutex')
+                assert count == 3 and ns > 3 * 0.3e9, (count, ns)
+                assert delay(profile, 'read_what_is_written', lock='rwlock')[1] == 1
+                delays.append(ns)
+            # three threads, and 0.3 s between the dumps
+            assert 3 * 0.3e9 < delays[1] - delays[0] < 3 * (time.monotonic() - start) * 1e9, delays
+        finally:
+            program.kill()
+            program.communicate()
+
+
 def sampling_keeps_the_sums():
-    # One wait in `fraction` is drawn: the variance is (fraction - 1) * the sum of squares.
-    # Block's, with probability wait/rate, is less than rate * the sum.
+    # Mutex's variance is below that of drawing one wait in `fraction`: (fraction - 1) * the sum
+    # of squares. Block's, with probability wait/rate, is less than rate * the sum.
     done = waits('rounds', 4000, 1, block_rate='20ms', mutex_fraction=20)
     least, most = bounds(done)
     squares = int(done.out.split()[1]) * 1e6
@@ -195,6 +246,7 @@ def a_child_charges_its_own_waits_only():
 
 
 tests(n_waiters_wait_n_times_as_long, the_leaf_is_the_function_that_waits,
-      long_and_short_waits_count_alike, sampling_keeps_the_sums, storms_of_calls_keep_the_sums,
+      long_and_short_waits_count_alike, the_defaults_miss_no_long_wait,
+      a_deadlock_shows_in_a_snapshot, sampling_keeps_the_sums, storms_of_calls_keep_the_sums,
       storms_of_waits_keep_the_sums, every_kind_is_seen,
       free_locks_give_nothing, off_is_off, a_child_charges_its_own_waits_only)

@@ -52,7 +52,7 @@ static void fight(uint64_t *seed)
     pthread_mutex_t *lock = &locks[stress_random(seed) % 2];
     if (pthread_mutex_trylock(lock) != 0) {
         struct contention_wait wait;
-        contention_wait_begin(&wait, lock);
+        contention_wait_begin(&wait, lock, LEDGER_LOCK_MUTEX, (uintptr_t)&pthread_mutex_lock);
         pthread_mutex_lock(lock);
         contention_wait_end(&wait, LEDGER_LOCK_MUTEX, (uintptr_t)&pthread_mutex_lock, true);
         atomic_fetch_add_explicit(&waits, 1, memory_order_relaxed);
