@@ -156,18 +156,35 @@ EXPORT unsigned sleep(unsigned time)
     return 0;
 }
 
+/*
+ * The waits that only a handler ends keep our signal out, rather than being repeated: if it came
+ * just as the program's handler had returned, it would look as if it had come alone, and the
+ * wait would go on for ever. CPU samples of handlers that run within are taken at its end;
+ * a dump reads the thread's stack from outside (sample/waiting.h).
+ */
 EXPORT int pause(void)
 {
-    if (!REPEAT_READY(pause))
+    if (!REPEAT_READY(pause) || !real.sigsuspend)
         return (int)repeat_raw(-ENOSYS);
-    return REPEAT(real.pause(), (void)0);
+    sigset_t now;
+    if (!sigmask_shuts_out() || real.sigprocmask(SIG_SETMASK, NULL, &now) != 0)
+        return REPEAT(real.pause(), (void)0);
+    sigaddset(&now, handler_signal);
+    EINTR_SAVE_FRAME_POINTER();
+    return real.sigsuspend(&now);
 }
 
 EXPORT int sigsuspend(const sigset_t *mask)
 {
     if (!REPEAT_READY(sigsuspend))
         return (int)repeat_raw(-ENOSYS);
-    return UNDER_MASK(mask, REPEAT(real.sigsuspend(mask), (void)0));
+    sigset_t copy;
+    if (!sigmask_shuts_out() || !sys_is_readable((uintptr_t)mask))
+        return UNDER_MASK(mask, REPEAT(real.sigsuspend(mask), (void)0));
+    copy = *mask;
+    sigaddset(&copy, handler_signal);
+    EINTR_SAVE_FRAME_POINTER();
+    return real.sigsuspend(&copy);
 }
 
 /*

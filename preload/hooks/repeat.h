@@ -36,6 +36,7 @@ static inline long repeat_raw(long result)
     __extension__({                                                                                \
         __typeof__(call) result_;                                                                  \
         int saved_ = errno;                                                                        \
+        EINTR_SAVE_FRAME_POINTER();                                                                \
         for (;;) {                                                                                 \
             eintr_forget();                                                                        \
             result_ = (call);                                                                      \

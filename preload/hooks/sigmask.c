@@ -10,6 +10,7 @@
 #include "hooks/sigmask.h"
 #include "hooks/export.h"
 #include "hooks/repeat.h"
+#include "runtime/signals.h"
 #include "sample/handler.h"
 #include "sample/recorder.h"
 
@@ -36,6 +37,11 @@ const sigset_t *sigmask_enter(const sigset_t *set, sigset_t *copy, bool *before)
 void sigmask_leave(bool before)
 {
     thread_self.masked = before;
+}
+
+bool sigmask_shuts_out(void)
+{
+    return handler_signal && !signals_program_handles(handler_signal);
 }
 
 /* What the program believes after the call. */

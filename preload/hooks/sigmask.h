@@ -24,6 +24,9 @@ const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy);
         under_;                                                                                    \
     })
 
+/* May our signal be kept out of a wait for signals? Not where the program handles its number. */
+bool sigmask_shuts_out(void);
+
 /* UNDER_MASK's. *before is what sigmask_leave wants. */
 const sigset_t *sigmask_enter(const sigset_t *set, sigset_t *copy, bool *before);
 void sigmask_leave(bool before);

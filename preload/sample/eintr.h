@@ -24,10 +24,30 @@ void eintr_note(const ucontext_t *context);
 /* Forgets any note: before the call. Hook context. */
 void eintr_forget(void);
 
-/* Was a call from the function with this frame interrupted by us alone? */
+/* Was a call from the function with this stack pointer interrupted by us alone? */
 bool eintr_taken(uintptr_t frame);
 
+/* Not by __builtin_frame_address: the hook would get a frame pointer, and a thread that waits in
+ * it couldn't be walked from outside (unwind_waiting), where only the stack pointer is known. */
+static inline __attribute__((always_inline)) uintptr_t eintr_stack_pointer(void)
+{
+    uintptr_t sp;
+#if defined(__x86_64__)
+    __asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+#else
+    __asm__ volatile("mov %0, sp" : "=r"(sp));
+#endif
+    return sp;
+}
+
 /* Was the call that the hook just made? */
-#define eintr_ours() eintr_taken((uintptr_t)__builtin_frame_address(0))
+#define eintr_ours() eintr_taken(eintr_stack_pointer())
+
+/* For the same reason a hook that waits saves its caller's frame pointer where its tables say. */
+#if defined(__x86_64__) && defined(__OPTIMIZE__) && !defined(__clang__)
+#define EINTR_SAVE_FRAME_POINTER() __asm__ volatile("" ::: "rbp")
+#else
+#define EINTR_SAVE_FRAME_POINTER() ((void)0)
+#endif
 
 #endif

@@ -90,13 +90,21 @@ uint64_t task_last_ran(uint32_t tid)
     return ms * 1000000 + fraction;
 }
 
-int32_t task_syscall(uint32_t tid)
+void task_call(uint32_t tid, struct task_call *call)
 {
     char buffer[256];
+    memset(call, 0, sizeof *call);
+    call->number = -1;
     if (read_task(tid, "syscall", buffer, sizeof buffer) == 0 || buffer[0] < '0' || buffer[0] > '9')
-        return -1; /* "running", or "-1 ..." for a wait outside of system calls */
+        return; /* "running", or "-1 ..." for a wait outside of system calls */
     const char *text = buffer;
-    return (int32_t)parse_decimal(&text);
+    call->number = (int32_t)parse_decimal(&text);
+    uint64_t values[8] = {0}; /* the arguments, the stack pointer, the PC: " 0x..." each */
+    for (int n = 0; n < 8 && (text = strchr(text, 'x')); n++)
+        values[n] = parse_hex(++text);
+    memcpy(call->arguments, values, sizeof call->arguments);
+    call->sp = values[6];
+    call->pc = values[7];
 }
 
 void task_wchan(uint32_t tid, char *text, size_t size)

@@ -22,8 +22,14 @@ bool task_status(uint32_t tid, struct task_status *status);
  * among threads only. */
 uint64_t task_last_ran(uint32_t tid);
 
-/* The number of the system call it is in; -1: none, or not known. */
-int32_t task_syscall(uint32_t tid);
+struct task_call {
+    int32_t number; /* -1: it is in none, or nothing is known */
+    uint64_t arguments[6];
+    uintptr_t sp, pc;
+};
+
+/* The system call that it waits in. */
+void task_call(uint32_t tid, struct task_call *call);
 
 /* The kernel function it waits in; "" = none, or not known. size: bytes, all
  * filled with NULs behind the text. */

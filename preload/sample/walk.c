@@ -6,6 +6,7 @@
 #include "sample/recorder.h"
 #include "sample/scratch.h"
 #include "sample/task.h"
+#include "sample/waiting.h"
 
 #include <string.h>
 
@@ -21,7 +22,8 @@ struct asked {
     bool waited_for;
     struct task_status status;
     uint64_t last_ran;
-    int32_t syscall;
+    struct task_call call;
+    uint32_t stack; /* as read from outside; 0 = it answers by itself, or not at all */
 };
 
 struct request {
@@ -80,7 +82,8 @@ static bool look_again(uint32_t tid, struct task_status *status)
     struct timespec nap = {0, NAP_FIRST_NS};
     bool found = true;
     for (int n = 0; n < HANDLER_LOOKS && found && status->state == 'R' &&
-                    status->blocked & HANDLER_BIT(handler_signal); n++) {
+                    status->blocked & HANDLER_BIT(handler_signal);
+         n++) {
         sys_call2(SYS_nanosleep, &nap, NULL);
         found = task_status(tid, status);
     }
@@ -97,7 +100,7 @@ static void note_thread(void *context, uint32_t tid)
     if (!task_status(tid, &thread->status) || !look_again(tid, &thread->status))
         return;
     thread->last_ran = task_last_ran(tid);
-    thread->syscall = task_syscall(tid);
+    task_call(tid, &thread->call);
     request->count++;
 }
 
@@ -154,8 +157,13 @@ static void describe(const struct request *request, const struct asked *found, u
     bool waits = found->status.state != 'R' && found->last_ran && now > found->last_ran;
     thread->waiting_ns = waits ? now - found->last_ran : 0;
     thread->state = found->status.state;
-    thread->syscall = found->syscall;
+    thread->syscall = found->call.number;
     memset(thread->wchan, 0, sizeof thread->wchan);
+    if (found->stack && atomic_load(&thread->walk) != request->walk) {
+        atomic_store(&thread->walk_stack, found->stack);
+        memcpy(thread->name, found->status.name, sizeof thread->name);
+        atomic_store_explicit(&thread->walk, request->walk, memory_order_release);
+    }
     if (atomic_load(&thread->walk) != request->walk) {
         memcpy(thread->name, found->status.name, sizeof thread->name);
         task_wchan(found->tid, thread->wchan, sizeof thread->wchan);
@@ -182,13 +190,17 @@ void walk_collect(void)
         return;
     request.table = (uint64_t *)(void *)memory;
     request.threads = (struct asked *)(void *)(memory + table_size);
-    /* All are looked at before the first is woken. */
+    /* All are looked at before the first is woken. One that waits is read from outside, as far as
+     * that goes, and isn't woken if the whole of its stack was found. */
     task_each(note_thread, &request);
     uint64_t now = task_last_ran(request.own_tid);
     request.walk = atomic_fetch_add(&ledger->walk, 1) + 1;
     for (uint32_t n = 0; n < request.count; n++) {
         struct asked *thread = &request.threads[n];
-        thread->waited_for = reachable(&thread->status) && handler_send(thread->tid);
+        bool complete;
+        thread->stack = waiting_stack(thread->tid, &thread->call, thread->last_ran, &complete);
+        thread->waited_for = !complete && reachable(&thread->status) &&
+                             waiting_may_be_signalled(&thread->call) && handler_send(thread->tid);
     }
     wait_for_answers(&request);
     index_threads(&request);

@@ -1,8 +1,8 @@
 /*
- * The threads profile: at a dump each thread of the process is signalled and
- * enters its own stack into the thread table. A thread that can't answer (it
- * blocks everything, is stopped, or sleeps uninterruptibly) is in there too, with its
- * state, its system call and where in the kernel it waits.
+ * The threads profile: at a dump the stack of each thread that waits is read from outside
+ * (waiting.h); the others are signalled and enter their own into the thread table. A thread that
+ * can't answer (it blocks everything, is stopped, or sleeps uninterruptibly) is in there too, with
+ * its state, its system call and where in the kernel it waits.
  */
 #ifndef LIBPROF_SAMPLE_WALK_H
 #define LIBPROF_SAMPLE_WALK_H

@@ -77,14 +77,22 @@ static void adopt(struct memory *memory, uintptr_t sp, bool mapped)
 void memory_init(struct memory *memory, uintptr_t stack_low, uintptr_t stack_high, uintptr_t sp,
                  bool running)
 {
+    memory->foreign = false;
     memory->stack_low = stack_low;
     memory->stack_high = stack_high;
     adopt(memory, sp, running);
 }
 
+void memory_init_foreign(struct memory *memory)
+{
+    memory->foreign = true;
+    memory->stack_low = memory->stack_high = 0;
+    trust_nothing(memory);
+}
+
 void memory_adopt(struct memory *memory, uintptr_t sp)
 {
-    if (sp - memory->low > memory->span)
+    if (!memory->foreign && sp - memory->low > memory->span)
         adopt(memory, sp, false);
 }
 
@@ -122,7 +130,7 @@ memory_read_unknown(struct memory *memory, uintptr_t address, uintptr_t *value)
     default:
         break;
     }
-    if (!memory_is_readable(address)) /* looks at a whole word */
+    if (memory->foreign || !memory_is_readable(address)) /* looks at a whole word */
         return false;
     *value = *(const memory_word *)address;
     return true;

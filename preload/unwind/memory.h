@@ -25,12 +25,16 @@ struct memory {
     uintptr_t low;                   /* of the trusted region */
     uintptr_t span;                  /* a word at `a` may be loaded if a - low <= span */
     uintptr_t stack_low, stack_high; /* the thread's stack as the caller knows it, or 0, 0 */
+    bool foreign;                    /* another thread's: nothing is trusted */
 };
 
 /* stack_low, stack_high: as in struct unwind_stack. sp: where the walk begins.
  * running: sp is the calling function's own, hence its page is mapped. */
 void memory_init(struct memory *memory, uintptr_t stack_low, uintptr_t stack_high, uintptr_t sp,
                  bool running);
+
+/* For another thread's stack, which may go away while it is read: all is copied by the kernel. */
+void memory_init_foreign(struct memory *memory);
 
 /* The walk goes on at sp, perhaps on another stack: moves the trusted region there. */
 void memory_adopt(struct memory *memory, uintptr_t sp);

@@ -123,4 +123,13 @@ unsigned unwind_from(const struct unwind_origin *origin, const struct unwind_sta
 unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *stack,
                         uint64_t *frames, unsigned max, enum unwind_end *end);
 
+/*
+ * Walks the stack of another thread of this process that waits in a system call: its PC and stack
+ * pointer as proc_pid_syscall(5) gives them. Other registers aren't known, so the walk ends as
+ * UNWIND_BROKEN where a frame can be found by one of those only (a frame pointer, mostly).
+ * It reads whatever is there: the caller makes sure afterwards that the thread hasn't moved.
+ */
+unsigned unwind_waiting(uintptr_t pc, uintptr_t sp, uint64_t *frames, unsigned max,
+                        enum unwind_end *end);
+
 #endif

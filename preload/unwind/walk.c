@@ -173,6 +173,19 @@ unsigned unwind_context(const ucontext_t *context, const struct unwind_stack *st
     return walk_run(&walk, frames, 0, max, end);
 }
 
+unsigned unwind_waiting(uintptr_t pc, uintptr_t sp, uint64_t *frames, unsigned max,
+                        enum unwind_end *end)
+{
+    struct walk walk;
+    __builtin_memset(&walk.anchor, 0, sizeof walk.anchor);
+    walk.anchor.r[ARCH_PC] = pc;
+    walk.anchor.r[ARCH_SP] = sp;
+    begin_at_anchor(&walk, NULL, false);
+    walk.by_frame_pointer = false;
+    memory_init_foreign(&walk.memory);
+    return walk_run(&walk, frames, 0, max, end);
+}
+
 void unwind_set_self(uintptr_t low, uintptr_t high)
 {
     walk_self_low = low;
