@@ -1,5 +1,6 @@
 #include "dump/bare.h"
 
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include <linux/futex.h>
 #include <sched.h>
@@ -37,7 +38,7 @@ static bool map_memory(struct bare *bare)
     size_t room = tls_room();
 
     bare->size = GUARD + STACK + room + TCB;
-    bare->memory = sys_map_private(bare->size);
+    bare->memory = mappings_map(bare->size);
     if (!bare->memory)
         return false;
     sys_call3(SYS_mprotect, bare->memory, GUARD, PROT_NONE);

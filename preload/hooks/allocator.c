@@ -38,7 +38,7 @@ static void rebind_family(const void *owner)
     } else {                                                                                       \
         *(void **)&real.name = first[n];                                                           \
     }                                                                                              \
-    table[n] = (struct rebind){#name, (void *)(uintptr_t)name, first[n]};                          \
+    table[n] = (struct rebind){#name, (void *)(uintptr_t)name, first[n], false};                   \
     n++;
     INTERPOSED_ALLOC(FAMILY)
 #undef FAMILY

@@ -47,6 +47,17 @@ void exit_start(void)
     (void)at_quick_exit(last_dump);
 }
 
+extern void *__dso_handle __attribute__((visibility("hidden"))); /* Itanium C++ ABI 3.3.6.3 */
+
+void exit_start_injected(void)
+{
+    static bool registered;
+    if (registered)
+        return;
+    registered = true;
+    __cxa_atexit(at_exit, NULL, &__dso_handle);
+}
+
 static _Noreturn void leave(int status)
 {
     last_dump();

@@ -5,4 +5,7 @@
 
 void exit_start(void);
 
+/* The same in an injected library: what is registered goes with the library. */
+void exit_start_injected(void);
+
 #endif

@@ -63,7 +63,7 @@ void operators_rebind(const void *first, const void *owner)
     object_first_definitions(OPERATORS_NEW(NAME) OPERATORS_DELETE(NAME), found);
 #define KEEP(name, parameters, arguments)                                                          \
     *(void **)&operators.name = found[n];                                                          \
-    table[n] = (struct rebind){#name, (void *)(uintptr_t)hook_##name, found[n]};                   \
+    table[n] = (struct rebind){#name, (void *)(uintptr_t)hook_##name, found[n], false};            \
     n++;
     OPERATORS_NEW(KEEP)
     OPERATORS_DELETE(KEEP)

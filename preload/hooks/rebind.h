@@ -10,17 +10,20 @@
  * pointers in its data) are pointed at libprof's. Objects loaded later keep
  * calling the allocator directly: their blocks aren't seen, and nothing breaks.
  *
- * Context: constructor only.
+ * Context: constructor only; rebind_all and rebind_restore: attach/slots.h.
  */
 #ifndef LIBPROF_HOOKS_REBIND_H
 #define LIBPROF_HOOKS_REBIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct rebind {
     const char *name;  /* the symbol */
     void *replacement; /* libprof's function */
-    void *original;    /* the function that the objects call now */
+    void *original;    /* the function that the objects call now; NULL: left alone */
+    bool bound_only;   /* a slot that is not bound yet may mean another version of it */
 };
 
 /*
@@ -29,6 +32,22 @@ struct rebind {
  * originals). Returns how many slots were changed.
  */
 size_t rebind_objects(const struct rebind *table, size_t count, const void *owner);
+
+/* Asked before a slot is written; false: it is left alone. */
+typedef bool (*rebind_note)(uintptr_t *slot, uintptr_t old);
+
+/*
+ * Points the slots of every object but libprof.so's at the replacements, entries without an
+ * original excepted. Returns how many were changed. A slot that is not bound yet (lazy
+ * binding, ld.so(8)) is taken as well, but for symbols with two versions (hazard 37).
+ */
+size_t rebind_all(const struct rebind *table, size_t count, rebind_note note);
+
+/* Asked for each slot that holds a replacement: what it is to hold. */
+typedef uintptr_t (*rebind_old)(uintptr_t *slot, uintptr_t now);
+
+/* The way back. */
+void rebind_restore(const struct rebind *table, size_t count, rebind_old old);
 
 /* Does both arrangements described above, if this process has them. */
 void rebind_allocator(void);

@@ -261,13 +261,46 @@ static bool on_fatal_signal(int signo, siginfo_t *info, void *context)
     return true;
 }
 
+void signal_start_dumps(void)
+{
+    handler_asked = on_asked;
+    if (config.signal) /* not where it comes ignored: that is handed down, too */
+        signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_LENT);
+}
+
+/* The masks of the program's own handlers, as it gave them (set_other). */
+static void restore_masks(int mine)
+{
+    uint64_t wants = atomic_load(&blocks_sampling);
+    for (int signo = 1; signo < _NSIG; signo++) {
+        struct sigaction now;
+        bool wanted = wants & HANDLER_BIT(signo);
+        if (signals_owned(signo) || signals_real_action(signo, NULL, &now) != 0 ||
+            (sigismember(&now.sa_mask, mine) == 1) == wanted)
+            continue;
+        if (!wanted && !keeps_sampling_out(signo, &now))
+            continue; /* it was set before we came */
+        if (wanted)
+            sigaddset(&now.sa_mask, mine);
+        else
+            sigdelset(&now.sa_mask, mine);
+        signals_real_action(signo, &now, NULL);
+    }
+}
+
+void signal_stop(void)
+{
+    if (handler_signal)
+        restore_masks(handler_signal);
+    signals_disown();
+    handler_stop();
+}
+
 void signal_start(void)
 {
     static const int fatal[] = {SIGTERM, SIGINT, SIGHUP};
 
-    handler_asked = on_asked;
-    if (config.signal) /* not where it comes ignored: that is handed down, too */
-        signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_LENT);
+    signal_start_dumps();
     for (unsigned i = 0; config.at_exit && i < sizeof fatal / sizeof fatal[0]; i++)
         /* to a namespace's first process they aren't fatal (pid_namespaces(7)) */
         if (sys_getpid() != 1)

@@ -8,4 +8,11 @@ void signal_start(void);
  * the sampling signal out from here on. Hook context. */
 void signal_block_on_alternate_stacks(void);
 
+/* Only the one that asks for a dump (LIBPROF_SIGNAL). */
+void signal_start_dumps(void);
+
+/* Gives every signal back: dispositions are what the program believes them to be. Of ours
+ * none is pending afterwards. With no other thread running. */
+void signal_stop(void);
+
 #endif

@@ -1,5 +1,6 @@
 #include "runtime/arena.h"
 
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include <stdint.h>
 
@@ -27,7 +28,7 @@ static struct arena_chunk *chunk_add(struct arena *arena, size_t size)
         want = (size + CHUNK_HEADER + PAGE - 1) & ~(PAGE - 1);
     if (arena->limit && (want > arena->limit || arena->total > arena->limit - want))
         return NULL;
-    chunk = sys_map_private(want);
+    chunk = mappings_map(want);
     if (!chunk)
         return NULL;
     chunk->older = arena->chunks;
@@ -63,7 +64,7 @@ void arena_release(struct arena *arena)
     arena->total = 0;
     while (chunk) {
         struct arena_chunk *older = chunk->older;
-        sys_unmap(chunk, chunk->size);
+        mappings_unmap(chunk, chunk->size);
         chunk = older;
     }
 }

@@ -46,6 +46,8 @@ enum handover_type {
     HANDOVER_FILE = 3,  /* the file's name: EXE.PID.SEQ.PROFILE.pb.gz; no slash */
     HANDOVER_DATA = 4,  /* the next bytes of the file */
     HANDOVER_DONE = 5,  /* nothing: the file is complete */
+    HANDOVER_ADOPT = 6, /* struct handover_adopt, from prof attach: the hello that follows is
+                         * another process's, which can't reach the socket itself */
 };
 
 /* Longest body of a frame: HELLO's path is at most PATH_MAX; DATA comes in
@@ -70,6 +72,11 @@ struct handover_hello {
 /* The signal by which this process can be asked; written before the ledger is made. */
 extern int handover_asked_by;
 
+struct handover_adopt {
+    uint32_t pid; /* in the collector's namespace */
+    uint32_t uid;
+};
+
 enum handover_reason {
     HANDOVER_ASKED = 0,  /* a signal, or LIBPROF_INTERVAL */
     HANDOVER_ENDING = 1, /* exit or a fatal signal */
@@ -85,6 +92,7 @@ struct handover_dump {
 _Static_assert(sizeof(struct handover_frame) == 16, "wire format");
 _Static_assert(sizeof(struct handover_hello) == 24, "wire format");
 _Static_assert(sizeof(struct handover_dump) == 16, "wire format");
+_Static_assert(sizeof(struct handover_adopt) == 8, "wire format");
 
 /*
  * Says hello on LIBPROF_SOCKET and passes the ledger. memfd: its descriptor,

@@ -205,6 +205,7 @@
     X(int, mtx_trylock, (mtx_t * mutex))                                                           \
     X(int, pthread_key_create, (pthread_key_t * key, void (*destructor)(void *)))                  \
     X(int, pthread_setspecific, (pthread_key_t key, const void *value))                            \
+    X(int, pthread_key_delete, (pthread_key_t key))                                                \
     X(int, pthread_attr_init, (pthread_attr_t * attributes))                                       \
     X(int, pthread_attr_destroy, (pthread_attr_t * attributes))                                    \
     X(int, pthread_attr_getstacksize, (const pthread_attr_t *attributes, size_t *size))

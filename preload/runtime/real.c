@@ -1,4 +1,5 @@
 #include "runtime/real.h"
+#include "runtime/attach_order.h"
 #include "runtime/object.h"
 
 /*
@@ -69,6 +70,7 @@ static int resolve_from(struct dl_phdr_info *info, size_t size, void *arg)
 
 void real_resolve(void)
 {
-    struct resolution resolution = {0};
+    /* what is injected comes last; the program's calls lead to the first of all */
+    struct resolution resolution = {.behind = attach_is_injected()};
     dl_iterate_phdr(resolve_from, &resolution);
 }

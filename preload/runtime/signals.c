@@ -346,6 +346,22 @@ void signals_seal(bool sealed)
     }
 }
 
+void signals_disown(void)
+{
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
+    for (int signo = 1; signo < _NSIG; signo++) {
+        if (!signals_owned(signo))
+            continue;
+        struct sigaction view = entry_of(signo)->program;
+        /* ignoring a signal takes pending ones away (POSIX, 2.4.3): by default ours would kill */
+        if (!is_handler(&view))
+            __sigaction(signo, &ignored, NULL);
+        __sigaction(signo, &view, NULL);
+    }
+    atomic_store(&owned, 0);
+    entry_count = 1;
+}
+
 int signals_pick_realtime(void)
 {
     struct sigaction now;

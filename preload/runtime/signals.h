@@ -85,6 +85,10 @@ void signals_after_failed_exec(void);
  */
 void signals_seal(bool sealed);
 
+/* Gives all owned signals back to the program's view of them; pending ones that only we would
+ * have handled are dropped. With no other thread running. */
+void signals_disown(void);
+
 /* A real-time signal that nobody handles, from the top down (libc takes from the
  * bottom, programs count from SIGRTMIN); 0 = none. Constructor only. */
 int signals_pick_realtime(void);

@@ -2,12 +2,15 @@
 #include "ledger/counter.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include "sample/handler.h"
 #include "sample/recorder.h"
 #include "sample/scratch.h"
+#include "sample/task.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -33,8 +36,52 @@ void cpu_start(bool active)
         read_timers_most();
 }
 
-/* A timer on the calling thread's CPU clock: its id + 1, or 0. */
-static uint32_t create_timer(uint32_t tid)
+/*
+ * An injected library's timers, so that all can be deleted, and those that were made for
+ * threads which existed before it.
+ * Open addressing by tid; entries are taken and given back by exchange.
+ */
+#define MADE_MAX 65536u
+struct made {
+    _Atomic(uint32_t) tid;   /* 0 = free */
+    _Atomic(uint32_t) timer; /* id + 1; 0 = not there yet */
+};
+static struct made *made; /* NULL: preloaded */
+
+static void note_made(uint32_t tid, uint32_t timer)
+{
+    for (uint32_t n = 0; made && n < MADE_MAX; n++) {
+        struct made *entry = &made[(tid + n) % MADE_MAX];
+        uint32_t none = 0;
+        if (atomic_compare_exchange_strong(&entry->tid, &none, tid)) {
+            atomic_store(&entry->timer, timer);
+            return;
+        }
+    }
+}
+
+/* The timer that was made for a thread; 0 = none. */
+static struct made *find_made(uint32_t tid)
+{
+    for (uint32_t n = 0; made && n < 64; n++) {
+        struct made *entry = &made[(tid + n) % MADE_MAX];
+        if (atomic_load(&entry->tid) == tid)
+            return entry;
+    }
+    return NULL;
+}
+
+static void forget_made(uint32_t tid)
+{
+    struct made *entry = find_made(tid);
+    if (entry) {
+        atomic_store(&entry->timer, 0);
+        atomic_store(&entry->tid, 0);
+    }
+}
+
+/* A timer on a thread's CPU clock: its id + 1, or 0. */
+static uint32_t create_timer_on(clockid_t clock, uint32_t tid)
 {
     struct sigevent event = {
         .sigev_notify = SIGEV_THREAD_ID,
@@ -44,10 +91,18 @@ static uint32_t create_timer(uint32_t tid)
     event._sigev_un._tid = (int)tid;
     int timer = 0;
     if (atomic_fetch_add(&timers, 1) < timers_most &&
-        sys_call3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &timer) >= 0)
+        sys_call3(SYS_timer_create, clock, &event, &timer) >= 0) {
+        note_made(tid, (uint32_t)timer + 1);
         return (uint32_t)timer + 1;
+    }
     atomic_fetch_sub(&timers, 1);
     return 0;
+}
+
+/* The calling thread's. */
+static uint32_t create_timer(uint32_t tid)
+{
+    return create_timer_on(CLOCK_THREAD_CPUTIME_ID, tid);
 }
 
 /* flags: 0 or TIMER_ABSTIME, against the thread's CPU clock. */
@@ -69,7 +124,14 @@ static bool has_timer(const struct thread_state *self)
 void cpu_thread_start(bool newborn)
 {
     struct thread_state *self = &thread_self;
-    if (period_ns == 0 || self->ended || handler_sealed() || has_timer(self))
+    if (period_ns == 0 || self->ended || handler_sealed())
+        return;
+    struct made *adopted = find_made(self->tid);
+    if (made) { /* what the thread has noted may be of an earlier attachment */
+        self->timer = adopted ? atomic_load(&adopted->timer) : 0;
+        self->timer_tid = self->tid;
+    }
+    if (has_timer(self))
         return;
     self->fired = 0;
     self->first_ns = 0;
@@ -194,6 +256,7 @@ void cpu_thread_end(uintptr_t start)
     if (!has_timer(self) || handler_sealed())
         return;
     sys_call1(SYS_timer_delete, self->timer - 1);
+    forget_made(self->tid);
     atomic_fetch_sub(&timers, 1);
     self->timer = 0;
     uint64_t periods = unsignalled(self) + self->owed;
@@ -224,6 +287,8 @@ void cpu_after_fork(const uint64_t *mask, bool child)
         self->owed = 0;
         self->timer_tid = tid;
         atomic_store(&timers, 0); /* its parent's aren't inherited, timer_create(2) */
+        if (made)
+            sys_call3(SYS_madvise, made, MADE_MAX * sizeof *made, MADV_DONTNEED);
         self->timer = create_timer(tid);
         if (self->timer)
             arm_timer(self->timer, (uint64_t)(thread_uniform() * (double)period_ns) + 1, 0);
@@ -231,4 +296,46 @@ void cpu_after_fork(const uint64_t *mask, bool child)
     uint64_t mine = HANDLER_BIT(handler_signal);
     if (!(*mask & mine))
         sys_call4(SYS_rt_sigprocmask, SIG_UNBLOCK, &mine, NULL, sizeof mine);
+}
+
+/* The CPU clock of another thread of the process (linux/posix-timers_types.h,
+ * MAKE_THREAD_CPUCLOCK with CPUCLOCK_SCHED). */
+static clockid_t thread_clock(uint32_t tid)
+{
+    return (clockid_t)(~tid << 3 | 4 | 2);
+}
+
+static void adopt(void *context, uint32_t tid)
+{
+    if (tid == thread_self.tid)
+        return;
+    uint32_t timer = create_timer_on(thread_clock(tid), tid);
+    if (!timer)
+        return;
+    arm_timer(timer, (uint64_t)(thread_uniform() * (double)period_ns) + 1, 0);
+    ++*(size_t *)context;
+}
+
+size_t cpu_adopt_threads(void)
+{
+    size_t count = 0;
+    if (!period_ns)
+        return 0;
+    if (!made)
+        made = mappings_map(MADE_MAX * sizeof *made);
+    if (thread_self.timer)
+        note_made(thread_self.tid, thread_self.timer), count++;
+    task_each(adopt, &count);
+    return count;
+}
+
+void cpu_stop(void)
+{
+    for (uint32_t n = 0; made && n < MADE_MAX; n++) {
+        uint32_t timer = atomic_load(&made[n].timer);
+        if (atomic_exchange(&made[n].tid, 0) && timer)
+            sys_call1(SYS_timer_delete, timer - 1);
+    }
+    period_ns = 0;
+    atomic_store(&timers, 0);
 }

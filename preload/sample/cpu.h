@@ -14,6 +14,7 @@
 #define LIBPROF_SAMPLE_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
 
@@ -50,5 +51,15 @@ void cpu_sample(unsigned weight, const ucontext_t *context);
  */
 void cpu_before_fork(uint64_t *mask);
 void cpu_after_fork(const uint64_t *mask, bool child);
+
+/*
+ * In an injected library: a timer for each thread that exists already. It becomes the
+ * thread's own at its first sample or hook. Returns how many. Constructor only, all other
+ * threads stopped.
+ */
+size_t cpu_adopt_threads(void);
+
+/* Deletes every timer. With no other thread running; injected libraries only. */
+void cpu_stop(void);
 
 #endif

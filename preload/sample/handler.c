@@ -113,6 +113,11 @@ void handler_start(bool active)
         handler_signal = handover_asked_by = signal;
 }
 
+void handler_stop(void)
+{
+    handler_signal = 0;
+}
+
 /* Frames (1 KiB), a walk whose rules are not in the cache (2.8 KiB), the ledger. */
 #define STACK_ROOM ((uintptr_t)4352)
 

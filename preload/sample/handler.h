@@ -29,6 +29,9 @@ void handler_start(bool active);
  * only; NULL = nothing. */
 extern void (*handler_asked)(enum handover_ask ask);
 
+/* The signal is no longer ours (signals_disown). */
+void handler_stop(void);
+
 /*
  * Lets the signal through to the calling thread, whatever mask it inherited.
  * Returns whether it was blocked. AS-safe; one system call.

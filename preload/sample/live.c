@@ -1,4 +1,5 @@
 #include "sample/live.h"
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include "sample/handler.h"
 
@@ -11,7 +12,7 @@ uint64_t live_cap;
 
 void *live_map_wiped(size_t size)
 {
-    void *memory = handler_sealed() ? NULL : sys_map_private(size);
+    void *memory = handler_sealed() ? NULL : mappings_map(size);
     if (memory) {
         sys_call3(SYS_madvise, memory, size, MADV_WIPEONFORK);
         sys_call3(SYS_madvise, memory, size, MADV_DONTDUMP);
@@ -28,7 +29,7 @@ static struct live_table *table_make(void)
     if (mine && atomic_compare_exchange_strong(&live_table, &table, mine))
         return mine;
     if (mine)
-        sys_unmap(mine, sizeof *mine); /* another thread was faster */
+        mappings_unmap(mine, sizeof *mine); /* another thread was faster */
     return table;
 }
 
@@ -47,7 +48,7 @@ static uintptr_t leaf_make(struct live_table *table, struct live_region *region)
         return (uintptr_t)mine;
     atomic_fetch_sub(&table->used, size);
     if (mine)
-        sys_unmap(mine, size);
+        mappings_unmap(mine, size);
     return leaf;
 }
 

@@ -1,7 +1,9 @@
 #include "sample/recorder.h"
+#include "runtime/attach_order.h"
 #include "runtime/config.h"
 #include "runtime/handover.h"
 #include "runtime/log.h"
+#include "runtime/mappings.h"
 #include "runtime/program.h"
 #include "runtime/real.h"
 #include "runtime/sys.h"
@@ -25,6 +27,7 @@ _Atomic(uint32_t) recorder_epoch_now; /* copied by fork: a child counts on from 
 static unsigned planes = LEDGER_PLANES_MAX;
 static bool resolved;   /* `real` is filled; so it is in children */
 static bool configured; /* `config` is, too */
+static bool restarted;  /* this start is recorder_restart's, not a forked child's */
 
 void (*recorder_tick_hook)(void);
 
@@ -45,7 +48,7 @@ static void map_page(void)
 {
     if (recorder_page != &first_page)
         return;
-    struct recorder_page *page = sys_map_private(4096);
+    struct recorder_page *page = mappings_map(4096);
     if (!page)
         return;
     page_is_wiped = sys_call3(SYS_madvise, page, 4096, MADV_WIPEONFORK) == 0;
@@ -61,6 +64,23 @@ void recorder_after_fork(void)
     if (atomic_load(&recorder_page->phase) == RECORDER_ACTIVE)
         atomic_store(&recorder_page->phase, RECORDER_NEW);
     heap_forget();
+}
+
+void recorder_stop(void)
+{
+    atomic_store(&recorder_page->phase, RECORDER_INERT);
+    heap_start(false);
+    contention_start(false);
+}
+
+void recorder_restart(void)
+{
+    configured = false;
+    restarted = true;
+    planes = LEDGER_PLANES_MAX;
+    live_forget();
+    atomic_store(&recorder_page->ledger_state, 0);
+    atomic_store(&recorder_page->phase, RECORDER_NEW);
 }
 
 static unsigned processors(void)
@@ -97,8 +117,10 @@ static bool configure(void)
         return true;
     if (!environ)
         return false;
-    if (!getauxval(AT_SECURE)) /* setuid and the like: inert (ld.so(8)) */
-        config_init(environ, program_path, (const char *)getauxval(AT_EXECFN), complain);
+    /* setuid and the like: inert (ld.so(8)); who could inject could do anything */
+    if (attach_is_injected() || !getauxval(AT_SECURE))
+        config_init(attach_is_injected() ? attach_environment() : environ, program_path,
+                    (const char *)getauxval(AT_EXECFN), complain);
     if (config.selected) {
         log_init((enum log_level)config.log);
         /* Where a signal's frame would be the first in its page of the main stack, valgrind
@@ -139,12 +161,13 @@ bool recorder_start(void)
         atomic_store(&page->phase, RECORDER_NEW);
         return false;
     }
-    bool child = recorder_epoch_now > 0;
+    bool again = recorder_epoch_now > 0, child = again && !restarted;
+    restarted = false;
     uint32_t phase = RECORDER_INERT;
     /* A sandbox's child can't be given tables of its own. */
     if (follows(child) && !handler_sealed()) {
-        if (child) {
-            ledger_drop(); /* its view of its parent's */
+        if (again) {
+            ledger_drop(); /* a forked child's view of its parent's */
             unwind_after_fork_child();
             scratch_reset();
         }
@@ -197,8 +220,15 @@ bool recorder_ledger_slow(void)
     int file = -1;
     unwind_set_program(settings.exe);
     bool made = ledger_create(&settings, &file);
-    if (made && config.socket[0] && !handover_ledger(file, ledger->size, settings.exe))
-        log_line(LOG_VERBOSE, "no collector at %s", config.socket);
+    if (made && file >= 0 && attach_is_injected())
+        sys_call2(SYS_getpriority, ATTACH_FETCH_LEDGER, file);
+    if (made && config.socket[0]) {
+        bool reported = handover_ledger(file, ledger->size, settings.exe);
+        if (attach_is_injected())
+            attach_order.reported = reported;
+        if (!reported)
+            log_line(LOG_VERBOSE, "no collector at %s", config.socket);
+    }
     if (file >= 0)
         sys_call1(SYS_close, file);
     if (!made)

@@ -61,6 +61,12 @@ static inline bool recorder_active(void)
            (phase == RECORDER_NEW && recorder_start());
 }
 
+/* From now on everything passes through. With no other thread running. */
+void recorder_stop(void);
+/* The next event starts all anew: configuration, ledger, state of threads. After
+ * recorder_stop, with no other thread running. */
+void recorder_restart(void);
+
 /* In fork's child: what the kernel's wiping does, where the kernel can't. */
 void recorder_after_fork(void);
 

@@ -1,4 +1,5 @@
 #include "sample/scratch.h"
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include "sample/handler.h"
 #include "unwind/module.h"
@@ -16,11 +17,11 @@ static uint64_t *pool_memory(void)
     uintptr_t memory = atomic_load_explicit(&pool, memory_order_acquire);
     if (!memory && !handler_sealed()) {
         size_t size = (size_t)POOL_SLOTS * UNWIND_MAX_DEPTH * sizeof(uint64_t);
-        void *mine = sys_map_private(size);
+        void *mine = mappings_map(size);
         if (mine && atomic_compare_exchange_strong(&pool, &memory, (uintptr_t)mine))
             memory = (uintptr_t)mine;
         else if (mine)
-            sys_unmap(mine, size);
+            mappings_unmap(mine, size);
     }
     return (uint64_t *)memory;
 }

@@ -1,6 +1,7 @@
 #include "sample/threadcreate.h"
 #include "ledger/counter.h"
 #include "runtime/config.h"
+#include "runtime/mappings.h"
 #include "runtime/real.h"
 #include "runtime/sys.h"
 #include "sample/cpu.h"
@@ -30,11 +31,11 @@ static struct thread_birth *birth_table(void)
     uintptr_t table = atomic_load_explicit(&births, memory_order_acquire);
     if (!table && !handler_sealed()) {
         size_t size = BIRTHS * sizeof(struct thread_birth);
-        void *mine = sys_map_private(size);
+        void *mine = mappings_map(size);
         if (mine && atomic_compare_exchange_strong(&births, &table, (uintptr_t)mine))
             table = (uintptr_t)mine;
         else if (mine)
-            sys_unmap(mine, size);
+            mappings_unmap(mine, size);
     }
     return (struct thread_birth *)table;
 }
@@ -113,6 +114,12 @@ static bool key_made(void)
     bool made = real.pthread_key_create(&key, key_destroyed) == 0;
     atomic_store_explicit(&key_state, made ? 2 : 3, memory_order_release);
     return made;
+}
+
+void threadcreate_stop(void)
+{
+    if (atomic_exchange(&key_state, 0) == 2 && real.pthread_key_delete)
+        real.pthread_key_delete(key);
 }
 
 struct thread_birth *threadcreate_begin(size_t stack_size)

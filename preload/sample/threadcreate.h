@@ -47,4 +47,7 @@ void threadcreate_failed(struct thread_birth *birth);
  * of the program's. */
 struct thread_start threadcreate_born(struct thread_birth *birth);
 
+/* Forgets the key by which ends of threads are noticed. With no other thread running. */
+void threadcreate_stop(void);
+
 #endif

@@ -1,5 +1,6 @@
 #include "sample/walk.h"
 #include "runtime/config.h"
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include "sample/cpu.h"
 #include "sample/handler.h"
@@ -185,7 +186,7 @@ void walk_collect(void)
     request.table_mask = slots - 1;
     size_t table_size = slots * sizeof *request.table;
     size_t size = table_size + request.size * sizeof *request.threads;
-    char *memory = sys_map_private(size);
+    char *memory = mappings_map(size);
     if (!memory)
         return;
     request.table = (uint64_t *)(void *)memory;
@@ -206,7 +207,7 @@ void walk_collect(void)
     index_threads(&request);
     for (uint32_t n = 0; n < request.count; n++)
         describe(&request, &request.threads[n], now);
-    sys_unmap(memory, size);
+    mappings_unmap(memory, size);
 }
 
 /* Not inlined: its frame is made once there is known to be room. */

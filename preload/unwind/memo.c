@@ -1,4 +1,5 @@
 #include "unwind/memo.h"
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include "unwind/hash.h"
 #include "unwind/plain.h"
@@ -56,11 +57,11 @@ struct unwind_memo *unwind_memo_take(void)
     uintptr_t memory = atomic_load_explicit(&pool, memory_order_acquire);
     if (!memory) {
         size_t size = MEMO_POOL * sizeof(struct unwind_memo);
-        void *mine = atomic_load(&unwind_no_syscalls) ? NULL : sys_map_private(size);
+        void *mine = atomic_load(&unwind_no_syscalls) ? NULL : mappings_map(size);
         if (mine && atomic_compare_exchange_strong(&pool, &memory, (uintptr_t)mine))
             memory = (uintptr_t)mine;
         else if (mine)
-            sys_unmap(mine, size);
+            mappings_unmap(mine, size);
     }
     uint64_t mask = atomic_load_explicit(&taken, memory_order_relaxed);
     unsigned slot;

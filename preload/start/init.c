@@ -7,12 +7,18 @@
 #include "hooks/exit.h"
 #include "hooks/rebind.h"
 #include "hooks/signal.h"
+#include "runtime/attach_order.h"
 #include "runtime/config.h"
 #include "sample/recorder.h"
 #include "sample/walk.h"
+#include "start/attach.h"
 
 __attribute__((constructor)) static void libprof_init(void)
 {
+    if (attach_is_injected()) {
+        attach_arm();
+        return;
+    }
     if (!recorder_enter())
         return;
     rebind_allocator(); /* inside: what the loader allocates for it isn't the program's */
