@@ -45,6 +45,9 @@ struct cli_options {
     const char *seconds;      /* --seconds: length of a window */
     const char *hz;           /* --hz: CPU samples a second */
     bool exact;               /* --exact: every allocation */
+    const char *profiles;     /* --profiles: which ones are taken */
+    const char *timeout;      /* --timeout: seconds */
+    bool tree;                /* --tree: a process and its children */
     char **arguments;         /* what is no option */
     int n_arguments;
 };

@@ -15,10 +15,7 @@
 #include "cli/run_check.h"
 #include "cli/run_summary.h"
 #include "cli/runs.h"
-#include "serve/collector.h"
-#include "serve/http.h"
-#include "serve/pprof.h"
-#include "web/web.h"
+#include "cli/session.h"
 
 #define DEFAULT_DIR "libprof.out"
 
@@ -165,51 +162,6 @@ static int wait_program(pid_t pid)
     }
 }
 
-struct session {
-    struct collector collector;
-    struct http *http;
-    struct web *web; /* NULL: not asked for */
-    char folder[64], socket_path[96];
-};
-
-static bool open_session(struct session *session, const struct cli_options *o, struct error *err)
-{
-    static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
-                                                 web_routes, NULL};
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    memset(session, 0, sizeof *session);
-    snprintf(session->folder, sizeof session->folder, "%s/prof-XXXXXX",
-             runtime && strlen(runtime) < 40 && access(runtime, W_OK) == 0 ? runtime : "/tmp");
-    if (!mkdtemp(session->folder))
-        return fail_with(err, "no folder for the socket: %s: %s", session->folder, strerror(errno));
-    if (geteuid() == 0)
-        chmod(session->folder, 0711); /* its workers may be other users: collector/serve */
-    snprintf(session->socket_path, sizeof session->socket_path, "%s/socket", session->folder);
-    struct collector_options options = {
-        .socket = session->socket_path,
-        .dir = o->output ? o->output : DEFAULT_DIR,
-        .quiet = o->quiet,
-    };
-    bool good = collector_start(&session->collector, &options, err);
-    if (good && o->http) {
-        session->web = web_new();
-        struct http_options http = {.address = o->http, .tables = tables, .context = session->web};
-        session->http = http_start(&session->collector, &http, err);
-        if (session->http && !o->quiet)
-            fprintf(stderr, "prof: serving http://%s/\n", http_address(session->http));
-        good = session->http != NULL;
-        if (good) {
-            web_start_recording(session->web, &session->collector);
-        } else {
-            collector_stop(&session->collector, false);
-            web_free(session->web);
-        }
-    }
-    if (!good)
-        rmdir(session->folder);
-    return good;
-}
-
 static int run_run(struct cli_options *o)
 {
     struct session session;
@@ -231,7 +183,7 @@ static int run_run(struct cli_options *o)
     }
     sigprocmask(SIG_SETMASK, NULL, &mask);
     borrow_signals();
-    if (!open_session(&session, o, &err))
+    if (!session_open(&session, o, dir, &err))
         return cli_fail("run", err.text);
     set_handlers();
     FILE *noted;
@@ -246,14 +198,7 @@ static int run_run(struct cli_options *o)
     else
         status = wait_program(pid);
     child_pid = 0;
-    atomic_store(&session.collector.stopping, true);
-    http_stop(session.http);
-    if (session.web)
-        web_stop_recording(session.web);
-    collector_stop(&session.collector, true);
-    if (session.web)
-        web_free(session.web);
-    rmdir(session.folder);
+    session_close(&session);
     if (number && !runs_end(noted, &session.collector) && made)
         runs_forget(dir, number);
     if (made)

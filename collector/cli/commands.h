@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 
+extern const struct command cmd_attach;
+extern const struct command cmd_detach;
 extern const struct command cmd_diff;
 extern const struct command cmd_env;
 extern const struct command cmd_export;

@@ -103,6 +103,10 @@ static const struct option options[] = {
     {"seconds", "s", "N", "length of the window", AT(seconds), TEXT, 0},
     {"hz", NULL, "N", "CPU samples for each second of CPU time (100)", AT(hz), TEXT, 0},
     {"exact", NULL, NULL, "record every allocation", AT(exact), FLAG, 0},
+    {"profiles", NULL, "LIST", "which are taken: heap,cpu,threads,threadcreate,block,mutex",
+     AT(profiles), TEXT, 0},
+    {"tree", NULL, NULL, "a process and all its children", AT(tree), FLAG, 0},
+    {"timeout", NULL, "SECONDS", "how long to look for a safe moment (5)", AT(timeout), TEXT, 0},
     {"output", "o", "FILE", "write there", AT(output), TEXT, 0},
     {"quiet", "q", NULL, "no notices, only errors", AT(quiet), FLAG, 0},
 };

@@ -36,6 +36,7 @@ struct client {
     FILE *file; /* being received: a nameless temporary file becomes name */
     char *file_name, *file_temporary;
     uint64_t file_size;
+    bool adopts; /* prof attach speaks for the process in `peer` */
 };
 
 /* Makes the socket's folder, and sees that nobody else can put things into it. */
@@ -217,7 +218,7 @@ static bool take_hello(struct collector *collector, struct client *client,
         death_replaced(collector, known); /* it went on as another program */
         process_release(known);
     }
-    entry.pidfd = death_open(client->fd, entry.pid, hello->boot_ns);
+    entry.pidfd = death_open(client->adopts ? -1 : client->fd, entry.pid, hello->boot_ns);
     client->process = registry_add(&collector->registry, &entry);
     death_watch(collector, client->process);
     return true;
@@ -308,6 +309,14 @@ static bool take_frame(void *context, enum handover_type type, const unsigned ch
     struct handover_hello hello;
     struct handover_dump dump;
     *why = "a frame out of place";
+    if (type == HANDOVER_ADOPT && !client->process && length == sizeof(struct handover_adopt)) {
+        struct handover_adopt adopt;
+        memcpy(&adopt, body, sizeof adopt);
+        client->adopts = true; /* who may trace it may speak for it: our user, or root */
+        client->peer.pid = (pid_t)adopt.pid;
+        client->peer.uid = adopt.uid;
+        return true;
+    }
     if (type == HANDOVER_HELLO && !client->process && length >= sizeof hello) {
         memcpy(&hello, body, sizeof hello);
         return take_hello(collector, client, &hello, (const char *)body + sizeof hello, why);

@@ -1,0 +1,287 @@
+#include "attach/safe_point.h"
+
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/arch.h"
+#include "attach/remote.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "runtime/attach_order.h"
+
+#define MAX_FRAMES 256
+
+struct safe_point {
+    pid_t pid;
+    Dwfl *dwfl;
+    bool attached;
+};
+
+/* What a walk finds out about a thread. */
+struct look {
+    const char *inside; /* what it is inside of, which makes the moment unsafe; NULL = nothing */
+    int frames;
+    bool complete;
+    int allocator;         /* the last frame that lay in an allocator's library, counted from 1 */
+    uint64_t start, limit; /* addresses to look for */
+    bool uses;             /* a frame lies between them */
+};
+
+/* How long threads that are inside of something may run on. */
+#define RUN_ON_NS INT64_C(50000000)
+
+/* The threads that are inside of something, and the best of the others. */
+struct inside {
+    pid_t *threads;
+    size_t n, cap;
+    size_t seen; /* threads of the tracee that have been looked at */
+    pid_t best;
+    int best_rank;
+    const char *why;
+};
+
+/* Objects in which every frame counts: the loader, and allocators as libraries. */
+static const char *const loaders[] = {"ld-linux", "ld-2.", "ld.so"};
+static const char *const allocators[] = {"libjemalloc.so", "libtcmalloc", "libmimalloc.so"};
+
+/* What calls a thread's start routine: start_thread and clone3 in the C library. */
+#define THREAD_START_FRAMES 2
+
+/* Functions that hold, or may hold, a lock which loading a library needs. */
+static const char *const unsafe_functions[] = {
+    "malloc", "free", "calloc", "realloc", "reallocarray", "memalign", "posix_memalign",
+    "aligned_alloc", "valloc", "pvalloc", "malloc_trim", "malloc_info", "mallinfo", "mallinfo2",
+    "malloc_stats", "malloc_usable_size", "cfree", "fork", "vfork", "_Fork", "__libc_fork",
+    "posix_spawn", "posix_spawnp", "pthread_create", "pthread_exit", "exit", "_exit", "quick_exit",
+    "abort", "__cxa_finalize", "__cxa_atexit", "__register_atfork", "dlopen", "dlmopen", "dlclose",
+    "dlsym", "dlvsym", "dladdr", "dl_iterate_phdr", "__libc_dlopen_mode", "__libc_dlclose",
+    "__libc_dlsym", "mallopt",
+    /* the same of allocators inside the program */
+    "je_malloc", "je_free", "_rjem_malloc", "_rjem_sdallocx", "mi_malloc", "mi_free", "tc_malloc",
+    "tc_free"};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int find_no_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+                             const char *file, const char *link, GElf_Word checksum, char **found)
+{
+    (void)module, (void)user, (void)name, (void)base;
+    (void)file, (void)link, (void)checksum, (void)found;
+    return -1;
+}
+
+/* libdwfl hands its callbacks nothing that leads to the process. */
+static _Thread_local pid_t reported;
+
+/* The file as the target sees it, in its own root; else as we do, else the image in memory. */
+static int find_elf(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+                    char **file, Elf **elf)
+{
+    if (name && strncmp(name, ATTACH_LIBRARY_PATH, strlen(ATTACH_LIBRARY_PATH)) == 0) {
+        *file = mem_strdup(name);
+        return remote_copy(reported, base);
+    }
+    if (name && *name == '/') {
+        char *path = mem_printf("/proc/%d/root%s", (int)reported, name);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            *file = path;
+            return fd;
+        }
+        free(path);
+    }
+    return dwfl_linux_proc_find_elf(module, user, name, base, file, elf);
+}
+
+/* Reads what a walk needs of a module, so that it isn't read while the process stands still. */
+static int read_tables(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+                       void *arg)
+{
+    GElf_Addr bias;
+    (void)user, (void)name, (void)arg;
+    dwfl_module_eh_cfi(module, &bias);
+    dwfl_module_addrname(module, base);
+    return DWARF_CB_OK;
+}
+
+struct safe_point *safe_point_new(pid_t pid, struct error *err)
+{
+    static char *debug_path;
+    static const Dwfl_Callbacks callbacks = {
+        .find_elf = find_elf,
+        .find_debuginfo = find_no_debuginfo,
+        .debuginfo_path = &debug_path,
+    };
+    struct safe_point *safe = mem_zero(1, sizeof *safe);
+    safe->pid = pid;
+    reported = pid;
+    safe->dwfl = dwfl_begin(&callbacks);
+    int error = safe->dwfl ? dwfl_linux_proc_report(safe->dwfl, pid) : -1;
+    if (error == 0 && dwfl_report_end(safe->dwfl, NULL, NULL) == 0) {
+        dwfl_getmodules(safe->dwfl, read_tables, NULL, 0);
+        return safe;
+    }
+    fail_with(err, "cannot read the modules of process %d: %s", (int)pid,
+              error > 0 ? strerror(error) : dwfl_errmsg(-1));
+    safe_point_free(safe);
+    return NULL;
+}
+
+void safe_point_free(struct safe_point *safe)
+{
+    if (!safe)
+        return;
+    dwfl_end(safe->dwfl);
+    free(safe);
+}
+
+static bool begins_with_one(const char *name, const char *const *prefixes, size_t count)
+{
+    for (size_t n = 0; n < count; n++)
+        if (strncmp(name, prefixes[n], strlen(prefixes[n])) == 0)
+            return true;
+    return false;
+}
+
+static const char *unsafe(Dwfl *dwfl, Dwarf_Addr pc, struct look *look)
+{
+    Dwfl_Module *module = dwfl_addrmodule(dwfl, pc);
+    if (!module)
+        return NULL;
+    const char *path = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    if (slash && begins_with_one(slash + 1, loaders, COUNT(loaders)))
+        return "the loader";
+    if (slash && begins_with_one(slash + 1, allocators, COUNT(allocators)))
+        look->allocator = look->frames;
+    const char *name = dwfl_module_addrname(module, pc);
+    for (size_t n = 0; name && n < COUNT(unsafe_functions); n++)
+        if (strcmp(name, unsafe_functions[n]) == 0)
+            return unsafe_functions[n];
+    return NULL;
+}
+
+static int look_at_frame(Dwfl_Frame *frame, void *arg)
+{
+    struct look *look = arg;
+    Dwarf_Addr pc;
+    bool activation;
+    if (!dwfl_frame_pc(frame, &pc, &activation) || look->frames == MAX_FRAMES)
+        return DWARF_CB_ABORT;
+    look->frames++;
+    look->uses |= pc >= look->start && pc < look->limit;
+    const char *inside =
+        unsafe(dwfl_thread_dwfl(dwfl_frame_thread(frame)), activation ? pc : pc - 1, look);
+    if (inside && !look->inside)
+        look->inside = inside;
+    return look->inside && !look->limit ? DWARF_CB_ABORT : DWARF_CB_OK;
+}
+
+/* Does it wait in a system call, so that it holds no lock of its own spinning kind? */
+static bool is_in_syscall(pid_t tid)
+{
+    struct arch_call call;
+    return arch_get_syscall(tid, &call) && call.number >= 0;
+}
+
+static bool attach(struct safe_point *safe)
+{
+    if (!safe->attached)
+        safe->attached = dwfl_linux_proc_attach(safe->dwfl, safe->pid, true) == 0;
+    return safe->attached;
+}
+
+/*
+ * An allocator's library has functions without names, and names are not left on the stack
+ * by tail calls: a frame in it is enough. Its own threads (jemalloc's for purging) are
+ * there always; they are outside while they wait.
+ */
+static void look_at(struct safe_point *safe, pid_t tid, struct look *look)
+{
+    look->complete = dwfl_getthread_frames(safe->dwfl, tid, look_at_frame, look) == 0;
+    bool own_thread = look->complete && look->frames - look->allocator <= THREAD_START_FRAMES;
+    if (look->allocator && !look->inside && !(own_thread && is_in_syscall(tid)))
+        look->inside = "an allocator";
+}
+
+/* Looks at the threads from *first on that are in `inside`, or at all of them, and keeps there
+ * those that are inside of something. */
+static void look_at_all(struct safe_point *safe, const struct tracee *tracee, struct inside *inside)
+{
+    size_t kept = 0;
+    for (; inside->seen < tracee->count; inside->seen++) {
+        inside->threads =
+            mem_grow(inside->threads, inside->n, &inside->cap, sizeof *inside->threads);
+        inside->threads[inside->n++] = tracee->threads[inside->seen];
+    }
+    for (size_t n = 0; n < inside->n; n++) {
+        pid_t tid = inside->threads[n];
+        struct look look = {0};
+        look_at(safe, tid, &look);
+        if (look.inside) {
+            inside->why = look.inside;
+            inside->threads[kept++] = tid;
+            continue;
+        }
+        int rank = 2 * is_in_syscall(tid) + look.complete;
+        if (rank > inside->best_rank) {
+            inside->best_rank = rank;
+            inside->best = tid;
+        }
+    }
+    inside->n = kept;
+}
+
+/* Lets those that are inside of something run for a moment, each time a different one, so that
+ * no rhythm of theirs is met again and again. */
+static bool run_on(struct tracee *tracee, struct inside *inside, unsigned round)
+{
+    struct timespec moment = {0, 5000 + (long)(round * UINT32_C(2654435761) % 100000)};
+    size_t kept = 0;
+    for (size_t n = 0; n < inside->n; n++)
+        tracee_resume(inside->threads[n]);
+    nanosleep(&moment, NULL);
+    for (size_t n = 0; n < inside->n; n++)
+        if (tracee_pause(inside->threads[n]))
+            inside->threads[kept++] = inside->threads[n];
+        else
+            tracee_forget(tracee, inside->threads[n]);
+    inside->seen -= inside->n - kept;
+    inside->n = kept;
+    return tracee_stop_new(tracee);
+}
+
+pid_t safe_point_find(struct safe_point *safe, struct tracee *tracee, const char **why)
+{
+    struct inside inside = {.best_rank = -1, .why = "its stacks cannot be read"};
+    int64_t deadline = clock_monotonic() + RUN_ON_NS;
+    bool good = attach(safe);
+    for (unsigned round = 0; good; round++) {
+        look_at_all(safe, tracee, &inside);
+        if (inside.n == 0)
+            break;
+        good = clock_monotonic() < deadline && run_on(tracee, &inside, round);
+    }
+    free(inside.threads);
+    *why = inside.why;
+    return good ? inside.best : 0;
+}
+
+bool safe_point_uses(struct safe_point *safe, const struct tracee *tracee, uint64_t start,
+                     uint64_t limit)
+{
+    if (!attach(safe))
+        return true;
+    for (size_t n = 0; n < tracee->count; n++) {
+        struct look look = {.start = start, .limit = limit};
+        look_at(safe, tracee->threads[n], &look);
+        if (look.uses || !look.complete)
+            return true;
+    }
+    return false;
+}
