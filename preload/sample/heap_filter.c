@@ -1,5 +1,6 @@
 #include "sample/heap_filter.h"
 #include "runtime/boot.h"
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include "sample/handler.h"
 
@@ -67,7 +68,7 @@ static struct heap_filter *table_map(void)
     if (handler_sealed())
         return NULL;
     uint64_t counts = table_counts();
-    unsigned char *memory = sys_map_private(PAGE + counts);
+    unsigned char *memory = mappings_map(PAGE + counts);
     if (!memory)
         return NULL;
     sys_call3(SYS_madvise, memory, PAGE + counts, MADV_DONTDUMP);
@@ -76,7 +77,7 @@ static struct heap_filter *table_map(void)
     struct heap_filter *before = NULL;
     if (atomic_compare_exchange_strong(&table, &before, mine))
         return mine;
-    sys_unmap(memory, PAGE + counts); /* another thread was faster */
+    mappings_unmap(memory, PAGE + counts); /* another thread was faster */
     return before;
 }
 

@@ -1,5 +1,6 @@
 #include "sample/live_sampled.h"
 #include "runtime/late.h"
+#include "runtime/mappings.h"
 #include "runtime/sys.h"
 #include "sample/live.h"
 
@@ -64,7 +65,7 @@ static struct bucket *level_make(const void *block, unsigned level)
         return bucket_of(block, level);
     atomic_fetch_sub(&table.used, size);
     if (mine)
-        sys_unmap(mine, size); /* another thread was faster */
+        mappings_unmap(mine, size); /* another thread was faster */
     return bucket_of(block, level);
 }
 

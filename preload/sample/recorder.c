@@ -78,7 +78,7 @@ void recorder_restart(void)
     configured = false;
     restarted = true;
     planes = LEDGER_PLANES_MAX;
-    live_forget();
+    heap_forget();
     atomic_store(&recorder_page->ledger_state, 0);
     atomic_store(&recorder_page->phase, RECORDER_NEW);
 }

@@ -49,15 +49,11 @@ static int is_first(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-/* Do the functions that a block passes through in its life come from one allocator? And is it
- * the program's own, which calls itself without a slot (hazard 14)? */
+/* Is the allocator the program's own, which calls itself without a slot (hazard 14)? */
 static void look_at_allocator(void)
 {
     const void *program = NULL, *owner = object_of((const void *)(uintptr_t)real.malloc);
     dl_iterate_phdr(is_first, &program);
-    heap_one_family = owner && owner == object_of((const void *)(uintptr_t)real.free) &&
-                      owner == object_of((const void *)(uintptr_t)real.memalign) &&
-                      owner == object_of((const void *)(uintptr_t)real.malloc_usable_size);
     heap_own_malloc = owner == program;
 }
 

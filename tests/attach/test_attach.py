@@ -73,7 +73,9 @@ def slots(pid):
             for row in re.findall(r'^([0-9a-f]{16}) .*R_X86_64_(?:JUMP_SLO\w*|GLOB_DAT|64) ', table, re.M):
                 address = int(row, 16) + (base if dynamic else 0)
                 memory.seek(address)
-                found[path, row] = struct.unpack('<Q', memory.read(8))[0]
+                word = memory.read(8)
+                if len(word) == 8:  # not in an object that is being unloaded
+                    found[path, row] = struct.unpack('<Q', word)[0]
     assert len(found) > 100, len(found)
     return found
 
