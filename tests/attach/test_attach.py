@@ -39,9 +39,13 @@ class Collector:
         self.process.wait(20)
 
 
+started = []
+
+
 def start(*command):
     """A program that says 'ready' in its first line."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    started.append(process)
     assert process.stdout.readline() == 'ready\n'
     return process
 
@@ -258,4 +262,6 @@ try:
     tests(nothing_is_left, a_program_that_does_everything_at_once, blocks_since_then_are_counted,
           the_injector_may_die, waiting_calls_go_on, refusals_are_one_line, in_other_namespaces)
 finally:
+    for program in started:
+        program.kill()
     shutil.rmtree(FOLDER, ignore_errors=True)
