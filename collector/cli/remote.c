@@ -137,11 +137,15 @@ unsigned remote_seconds(const struct cli_options *o, unsigned standard)
     return (unsigned)seconds;
 }
 
-void remote_bytes(double bytes, char *text, size_t size)
+double remote_bytes(double bytes, char *text, size_t size)
 {
+    double unit = 1;
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     unsigned n = 0;
-    for (; (bytes >= 10000 || bytes <= -10000) && n < 4; n++)
+    for (; (bytes >= 10000 || bytes <= -10000) && n < 4; n++) {
         bytes /= 1024;
+        unit *= 1024;
+    }
     snprintf(text, size, n ? "%.1f %s" : "%.0f %s", bytes, units[n]);
+    return unit;
 }

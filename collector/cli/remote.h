@@ -39,7 +39,7 @@ struct profile *remote_profile_path(const char *address, const char *path, unsig
 /* --seconds, at least 1; 0: it makes no sense (told). */
 unsigned remote_seconds(const struct cli_options *o, unsigned standard);
 
-/* "12.5 MiB" */
-void remote_bytes(double bytes, char *text, size_t size);
+/* "12.5 MiB". Returns the bytes of the unit that was chosen. */
+double remote_bytes(double bytes, char *text, size_t size);
 
 #endif

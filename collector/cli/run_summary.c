@@ -1,5 +1,6 @@
 #include "cli/run_summary.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +25,29 @@ static int compare_rows(const void *a, const void *b)
     return x->process->start_ns > y->process->start_ns ? 1 : -1;
 }
 
+/* "~16.6 MiB +-1.2" for an estimate and its variance (-1: not known), "16.6 MiB" for an exact one.
+ */
+static void bytes_text(const struct process_totals *totals, double bytes, double variance,
+                       char *text, size_t size)
+{
+    char value[32], error[32] = "";
+    double unit = remote_bytes(bytes, value, sizeof value);
+    if (totals->heap_is_estimated && variance > 0)
+        snprintf(error, sizeof error, unit > 1 ? " +-%.1f" : " +-%.0f", sqrt(variance) / unit);
+    snprintf(text, size, "%s%s%s", totals->heap_is_estimated && bytes > 0 ? "~" : "", value, error);
+}
+
 static void print_row(const struct row *row)
 {
-    char allocated[32], inuse[32], peak[32], state[32];
-    remote_bytes((double)row->totals.heap_alloc, allocated, sizeof allocated);
-    remote_bytes((double)row->totals.heap_inuse, inuse, sizeof inuse);
-    remote_bytes((double)row->totals.heap_peak, peak, sizeof peak);
+    const struct process_totals *totals = &row->totals;
+    char allocated[80], inuse[80], peak[80], state[32];
+    bytes_text(totals, (double)totals->heap_alloc, totals->heap_alloc_variance, allocated,
+               sizeof allocated);
+    bytes_text(totals, (double)totals->heap_inuse, totals->heap_inuse_variance, inuse,
+               sizeof inuse);
+    bytes_text(totals, (double)totals->heap_peak, -1, peak, sizeof peak);
     process_state_text(&row->status, state, sizeof state);
-    fprintf(stderr, "prof: %9s %-16.16s %8.2f s %12s %12s %12s  %s\n", process_id(row->process),
+    fprintf(stderr, "prof: %9s %-16.16s %8.2f s %18s %12s %18s  %s\n", process_id(row->process),
             process_name(row->process), (double)row->totals.cpu_ns * 1e-9, allocated, peak, inuse,
             state);
 }
@@ -40,7 +56,7 @@ static void print_row(const struct row *row)
 static void print_rows(const struct row *rows, size_t n, pid_t pid)
 {
     size_t shown = 0, more = 0, silent = 0;
-    fprintf(stderr, "prof: %9s %-16s %10s %12s %12s %12s  %s\n", "pid", "program", "cpu",
+    fprintf(stderr, "prof: %9s %-16s %10s %18s %12s %18s  %s\n", "pid", "program", "cpu",
             "allocated", "heap peak", "heap now", "state");
     for (size_t i = 0; i < n; i++) {
         bool own = rows[i].process->pid == pid && rows[i].status.state == PROCESS_ENDED;

@@ -1,6 +1,8 @@
 /* The list of the places that cost most. */
 #include "report/report.h"
 
+#include "report/precision.h"
+
 /* Whether calls of this function were inlined: all, some, or none. */
 static const char *inline_mark(const struct graph_node *n)
 {
@@ -33,4 +35,5 @@ void report_top(struct report *r, FILE *out)
                 report_value(r, d, cum), unit_percent(e, cum, r->total), n->label, inline_mark(n));
     }
     graph_free(g.graph);
+    report_warn_of_few_samples(r, sum);
 }

@@ -232,13 +232,23 @@ const char *process_name(const struct process *process)
     return process->name;
 }
 
+/* weight: how many blocks a recorded one stands for, 1/p. Variances: preload/sample/heap_inuse.h.
+ */
+static void add_heap(struct process_totals *totals, const struct ledger_site_view *site,
+                     double weight)
+{
+    double each = (double)site->key * weight, squared = each * each * (1 - 1 / weight);
+    totals->heap_alloc += (uint64_t)((double)site->count * each);
+    totals->heap_alloc_variance += (double)site->count * squared;
+    totals->heap_inuse_variance += (double)(site->count - site->value) * squared;
+}
+
 static void add_site(struct process_totals *totals, const struct ledger_site_view *site,
                      uint64_t heap_rate)
 {
     switch (site->kind) {
     case LEDGER_KIND_HEAP:
-        totals->heap_alloc += (uint64_t)((double)site->count * (double)site->key *
-                                         ledger_heap_weight(site->key, heap_rate));
+        add_heap(totals, site, ledger_heap_weight(site->key, heap_rate));
         totals->samples += site->count;
         break;
     case LEDGER_KIND_CPU:
@@ -285,6 +295,7 @@ void process_get_totals(struct process *process, struct process_totals *out)
     out->heap_peak = atomic_load(&header->heap_peak);
     out->reserved = atomic_load(&header->total_reserved);
     uint64_t rate = header->heap_rate;
+    out->heap_is_estimated = rate > 1;
     uint32_t sites = ledger_view_sites(view);
     for (uint32_t n = 1; n < sites; n++) {
         struct ledger_site_view site;

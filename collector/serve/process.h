@@ -38,10 +38,12 @@ struct process_dump {
 
 /* Numbers of now, from the ledger's header and tables; zero without a ledger. */
 struct process_totals {
-    int64_t heap_inuse;  /* bytes, estimated */
-    int64_t heap_peak;   /* bytes */
-    uint64_t heap_alloc; /* bytes since the start, estimated */
-    uint64_t cpu_ns;     /* sampled */
+    int64_t heap_inuse;                              /* bytes, estimated */
+    double heap_inuse_variance, heap_alloc_variance; /* of the estimates, bytes^2 */
+    bool heap_is_estimated;                          /* false: every allocation is recorded */
+    int64_t heap_peak;                               /* bytes */
+    uint64_t heap_alloc;                             /* bytes since the start, estimated */
+    uint64_t cpu_ns;                                 /* sampled */
     uint64_t cpu_samples;
     uint64_t samples;  /* events of all profiles */
     uint32_t threads;  /* alive; of an ended process: when it ended, as far as seen */
@@ -56,11 +58,11 @@ struct process {
     char pid_text[16];   /* "4242" */
     char full_id[32];    /* "4242.1" */
     uid_t uid;
-    int pidfd;       /* -1: it had ended before we could ask */
-    int asked_by; /* 0: none */
-    char *exe;       /* absolute path, "" if unknown */
-    char *name;      /* as it was started, fit for a file name */
-    char *cmdline;   /* each argument with its NUL */
+    int pidfd;     /* -1: it had ended before we could ask */
+    int asked_by;  /* 0: none */
+    char *exe;     /* absolute path, "" if unknown */
+    char *name;    /* as it was started, fit for a file name */
+    char *cmdline; /* each argument with its NUL */
     size_t cmdline_size;
     int64_t start_ns; /* CLOCK_REALTIME: the ledger's creation */
 

@@ -3,6 +3,7 @@
 import glob
 import os
 import pty
+import re
 import resource
 import shutil
 import signal
@@ -30,6 +31,11 @@ def test_statuses():
         file, = glob.glob("o%d/served.*.heap.pb.gz" % signo)
         heap = values(file, lambda sample: sample.labels.get("bytes") == 1999)
         assert heap["alloc_objects"] == 100 and heap["inuse_space"] == 50 * 1999, heap
+    # a sampled figure is shown as one, with its standard error; an exact one as it is
+    assert "~" not in done.stderr, done.stderr
+    done = run("-o", "sampled", SERVED, "alloc", "1000", "19999", "0")
+    assert re.search(r"exited 3", done.stderr) and re.search(
+        r"~[\d.]+ \wi?B \+-[\d.]+ .*~[\d.]+ \w+ .*~[\d.]+ \w+ \+-[\d.]+ ", done.stderr), done.stderr
     assert run("-o", "q", "--quiet", "/bin/true").stderr == ""
     assert run("nonesuch").returncode == 127
     assert run("/etc/passwd").returncode == 126
