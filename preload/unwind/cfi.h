@@ -18,6 +18,7 @@ struct cfi_source {
     uintptr_t hdr;       /* .eh_frame_hdr */
     uintptr_t low, high; /* the readable segment that holds it and .eh_frame */
     bool copied;         /* another thread may be unmapping it: copy by memory_copy, don't load */
+    struct effort *effort; /* of the walk that asks; NULL: no bound */
 };
 
 /* Room for a copied FDE and its CIE. Larger ones (functions with thousands of

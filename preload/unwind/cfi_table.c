@@ -41,7 +41,7 @@ static const uint8_t *fetch(const struct cfi_source *source, uintptr_t address, 
         return NULL;
     if (!source->copied)
         return (const uint8_t *)address;
-    return memory_copy(buffer, address, size) == MEMORY_COPIED ? buffer : NULL;
+    return memory_copy(buffer, address, size, source->effort) == MEMORY_COPIED ? buffer : NULL;
 }
 
 static bool fetch_u32(const struct cfi_source *source, uintptr_t address, uint32_t *value)

@@ -1,12 +1,22 @@
 /* Frames that no table covers: JIT code, hand-written assembly, trampolines. */
+#include "runtime/late.h"
 #include "unwind/module_table.h"
 #include "unwind/walk.h"
 
 #define CODE_WINDOW 8
 
-/* Bytes of code around an address; false when they can't be read. */
-static bool read_code(struct memory *memory, uintptr_t address, uint8_t code[], unsigned size)
+/* Bytes of code around an address; false when they can't be read. Code of an object that was
+ * loaded at the start stays where it is, so it is loaded; any other is copied by the kernel. */
+__attribute__((no_sanitize("address"))) static bool
+read_code(struct memory *memory, uintptr_t address, uint8_t code[], unsigned size)
 {
+    const struct module_entry *entry =
+        module_entry_get(module_find_within(address, &memory->effort));
+    if (entry && entry->permanent && entry->is_code_readable &&
+        address + size <= entry->module.limit) {
+        memcpy(code, (const void *)address, size);
+        return true;
+    }
     for (unsigned done = 0; done < size; done += sizeof(uintptr_t)) {
         uintptr_t word;
         if (!memory_read(memory, address + done, &word))
@@ -93,10 +103,10 @@ static uintptr_t call_target(struct memory *memory, uintptr_t ra)
 
 /* Does a call to `target` arrive in the function that pc lies in: not far below
  * it, in its module, and without tables as it is? */
-static bool arrives(uintptr_t target, uintptr_t pc, unsigned module)
+static bool arrives(uintptr_t target, uintptr_t pc, unsigned module, struct memory *memory)
 {
     return target != 0 && target <= pc && pc - target < FUNCTION_MAX &&
-           module_find(target) == module && !step_has_tables(target);
+           module_find_within(target, &memory->effort) == module && !step_has_tables(target, &memory->effort);
 }
 
 /* Assembly that pushes and calls, but has no tables (libgmp, video codecs): looks
@@ -104,14 +114,17 @@ static bool arrives(uintptr_t target, uintptr_t pc, unsigned module)
  * of another function is told by where its call leads. */
 static bool step_scan(struct arch_regs *regs, struct memory *memory, unsigned module)
 {
+    if (memory->effort.scans == 0)
+        return false;
+    memory->effort.scans--;
     uintptr_t sp = regs->r[ARCH_SP], pc = regs->r[ARCH_PC], word;
     for (uintptr_t at = sp; at < sp + SCAN_WORDS * 8 && memory_read(memory, at, &word); at += 8) {
-        if (word >> 47 != 0 || word < 0x10000 || word - sp < 0x100000 || !module_find(word - 1))
+        if (word >> 47 != 0 || word < 0x10000 || word - sp < 0x100000 || !module_find_within(word - 1, &memory->effort))
             continue;
         uintptr_t target = call_target(memory, word), first;
-        if (!arrives(target, pc, module))
+        if (!arrives(target, pc, module, memory))
             target = target ? follow_plt(memory, target) : 0;
-        if (!arrives(target, pc, module))
+        if (!arrives(target, pc, module, memory))
             continue;
         /* Did the function begin with push %rbp? Then it's under the return address. */
         if (at > sp && memory_read(memory, target, &first) && (uint8_t)first == 0x55)
@@ -120,6 +133,42 @@ static bool step_scan(struct arch_regs *regs, struct memory *memory, unsigned mo
         regs->r[ARCH_SP] = at + 8;
         return true;
     }
+    return false;
+}
+
+/* Where a scan found nothing and the frame pointer led to a call: the frame pointer comes first
+ * there from then on (V8's built-in code, chromium). By PC, one beside the other; an entry that
+ * another PC has overwritten costs one more scan. */
+#define BY_FRAME_POINTER_MAX 2048u
+static LATE_TABLE _Atomic(uintptr_t) by_frame_pointer[BY_FRAME_POINTER_MAX];
+
+static _Atomic(uintptr_t) *by_frame_pointer_at(uintptr_t pc)
+{
+    return &by_frame_pointer[(pc ^ pc >> 11) % BY_FRAME_POINTER_MAX];
+}
+
+/* Does the frame pointer lead to the return address of a call? */
+static bool frame_pointer_leads_to_call(const struct arch_regs *regs, struct memory *memory)
+{
+    uintptr_t fp = regs->r[ARCH_FP], ra;
+    return fp >= regs->r[ARCH_SP] && fp % sizeof ra == 0 && memory_read(memory, fp + 8, &ra) &&
+           ra >> 47 == 0 && module_find_within(ra - 1, &memory->effort) != 0 &&
+           follows_call(memory, ra);
+}
+
+/* By a scan, unless it is known to lead nowhere here. */
+static bool step_without_tables(struct arch_regs *regs, struct memory *memory, unsigned module)
+{
+    uintptr_t pc = regs->r[ARCH_PC];
+    _Atomic(uintptr_t) *known = by_frame_pointer_at(pc);
+    if (atomic_load_explicit(known, memory_order_relaxed) == pc &&
+        frame_pointer_leads_to_call(regs, memory))
+        return false;
+    bool scanned = memory->effort.scans > 0;
+    if (step_scan(regs, memory, module))
+        return true;
+    if (scanned && !memory->effort.spent && frame_pointer_leads_to_call(regs, memory))
+        atomic_store_explicit(known, pc, memory_order_relaxed);
     return false;
 }
 
@@ -145,7 +194,7 @@ static bool step_leaf(struct arch_regs *regs, struct memory *memory)
     return false;
 }
 #else
-static bool step_scan(struct arch_regs *regs, struct memory *memory, unsigned module)
+static bool step_without_tables(struct arch_regs *regs, struct memory *memory, unsigned module)
 {
     return false; /* calls leave no trace on the stack here */
 }
@@ -156,7 +205,7 @@ static bool step_leaf(struct arch_regs *regs, struct memory *memory)
 {
     uintptr_t saved;
     uintptr_t lr = arch_code_address(regs->r[ARCH_RA]);
-    if (lr == 0 || lr == regs->r[ARCH_PC] || !module_find(lr - 1) ||
+    if (lr == 0 || lr == regs->r[ARCH_PC] || !module_find_within(lr - 1, &memory->effort) ||
         (memory_read(memory, regs->r[ARCH_FP] + 8, &saved) && arch_code_address(saved) == lr))
         return false;
     regs->r[ARCH_PC] = lr;
@@ -168,11 +217,13 @@ enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *
                             unsigned module)
 {
     uintptr_t fp = regs->r[ARCH_FP], sp = regs->r[ARCH_SP], ra, caller_fp;
-    if (guess_signal_step(regs, exact, memory))
+    /* Trampolines belong to the C library, the vDSO or the program: they have a module. */
+    if (module != 0 && guess_signal_step(regs, exact, memory))
         return WALK_ON;
     bool leaf = *exact;
     *exact = false;
-    if (module != 0 && !module_entry_get(module)->is_loader && step_scan(regs, memory, module)) {
+    if (module != 0 && !module_entry_get(module)->is_loader &&
+        step_without_tables(regs, memory, module)) {
         memory_adopt(memory, regs->r[ARCH_SP]);
         return WALK_ON;
     }
@@ -190,7 +241,7 @@ enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *
         return WALK_COMPLETE;
     /* A register that isn't a frame pointer can point at anything: go on only
      * into code, or when a chain goes on in memory that nobody has a name for. */
-    if (!module_find(ra - 1) && (module != 0 || caller_fp <= fp))
+    if (!module_find_within(ra - 1, &memory->effort) && (module != 0 || caller_fp <= fp))
         return WALK_BROKEN;
     regs->r[ARCH_PC] = ra;
     regs->r[ARCH_SP] = fp + 16;

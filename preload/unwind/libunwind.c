@@ -72,7 +72,7 @@ unsigned libunwind_walk(const struct arch_regs *regs, unsigned skip, uint64_t *f
             frames[written++] = lookup | (uint64_t)module_find(lookup) << UNWIND_ADDRESS_BITS;
         /* unw_is_signal_frame answers for the trampoline or for the frame above
          * it, depending on the version. */
-        exact = memory_is_readable(pc) && arch_is_sigreturn((const uint8_t *)pc);
+        exact = memory_is_readable(pc, NULL) && arch_is_sigreturn((const uint8_t *)pc);
         more = step(&cursor);
     }
     if (more > 0 && written == max)

@@ -19,15 +19,30 @@ static bool system_calls_allowed(void)
     return !atomic_load_explicit(&unwind_no_syscalls, memory_order_relaxed);
 }
 
-bool memory_is_readable(uintptr_t address)
+/* Takes one system call from the effort; false: none is left. */
+static bool take_call(struct effort *effort)
 {
-    return system_calls_allowed() && sys_is_readable(address);
+    if (!effort)
+        return true;
+    if (effort->calls == 0) {
+        effort->spent = true;
+        return false;
+    }
+    effort->calls--;
+    return true;
 }
 
-enum memory_copy memory_copy(void *to, uintptr_t from, size_t size)
+bool memory_is_readable(uintptr_t address, struct effort *effort)
+{
+    return system_calls_allowed() && take_call(effort) && sys_is_readable(address);
+}
+
+enum memory_copy memory_copy(void *to, uintptr_t from, size_t size, struct effort *effort)
 {
     if (!system_calls_allowed())
         return MEMORY_NO_WAY;
+    if (!take_call(effort))
+        return MEMORY_UNREADABLE;
     struct iovec local = {to, size};
     struct iovec remote = {(void *)from, size};
     long copied =
@@ -68,7 +83,7 @@ static void adopt(struct memory *memory, uintptr_t sp, bool mapped)
     uintptr_t end = page_end(sp);
     if (on_known_stack(memory, sp))
         trust(memory, sp, memory->stack_high);
-    else if (end - sp >= sizeof(uintptr_t) && (mapped || memory_is_readable(sp)))
+    else if (end - sp >= sizeof(uintptr_t) && (mapped || memory_is_readable(sp, &memory->effort)))
         trust(memory, sp, end);
     else
         trust_nothing(memory);
@@ -78,6 +93,7 @@ void memory_init(struct memory *memory, uintptr_t stack_low, uintptr_t stack_hig
                  bool running)
 {
     memory->foreign = false;
+    memory->effort = (struct effort){EFFORT_CALLS, EFFORT_SCANS, false};
     memory->stack_low = stack_low;
     memory->stack_high = stack_high;
     adopt(memory, sp, running);
@@ -106,7 +122,7 @@ static bool extend(struct memory *memory, uintptr_t address)
         last - high >= (uintptr_t)REACH_PAGES * PAGE)
         return false;
     while (high <= last) {
-        if (high % PAGE != 0 || !memory_is_readable(high))
+        if (high % PAGE != 0 || !memory_is_readable(high, &memory->effort))
             return false;
         high += PAGE;
         memory->span += PAGE;
@@ -122,7 +138,7 @@ memory_read_unknown(struct memory *memory, uintptr_t address, uintptr_t *value)
         *value = *(const memory_word *)address;
         return true;
     }
-    switch (memory_copy(value, address, sizeof *value)) {
+    switch (memory_copy(value, address, sizeof *value, &memory->effort)) {
     case MEMORY_COPIED:
         return true;
     case MEMORY_UNREADABLE:
@@ -130,7 +146,8 @@ memory_read_unknown(struct memory *memory, uintptr_t address, uintptr_t *value)
     default:
         break;
     }
-    if (memory->foreign || !memory_is_readable(address)) /* looks at a whole word */
+    /* looks at a whole word */
+    if (memory->foreign || !memory_is_readable(address, &memory->effort))
         return false;
     *value = *(const memory_word *)address;
     return true;

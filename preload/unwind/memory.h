@@ -21,7 +21,26 @@
 /* A word at any address: stacks that lie are misaligned, too. */
 typedef uintptr_t memory_word __attribute__((may_alias, aligned(1)));
 
+/*
+ * What one event (one walk) may still cost the kernel. Every checked read of the
+ * walk is counted here; once none is left, what is not trusted counts as
+ * unreadable, nothing is concluded from that for later walks, and the walk ends
+ * as UNWIND_BROKEN. NULL in place of a pointer to it: no bound (constructor,
+ * dlclose hook, tests).
+ */
+struct effort {
+    unsigned calls; /* system calls left */
+    unsigned scans; /* stack scans left (guess.c) */
+    bool spent;     /* something was refused */
+};
+
+/* A cold walk needs a dozen calls for each module that nothing has met before, and one for
+ * each page of a stack whose limits are not known. */
+#define EFFORT_CALLS 128
+#define EFFORT_SCANS 16
+
 struct memory {
+    struct effort effort;
     uintptr_t low;                   /* of the trusted region */
     uintptr_t span;                  /* a word at `a` may be loaded if a - low <= span */
     uintptr_t stack_low, stack_high; /* the thread's stack as the caller knows it, or 0, 0 */
@@ -57,10 +76,10 @@ enum memory_copy { MEMORY_COPIED, MEMORY_UNREADABLE, MEMORY_NO_WAY };
 
 /* Copies size bytes by way of the kernel: no fault even when another thread
  * unmaps them meanwhile. MEMORY_NO_WAY: no system call may be made, or it is
- * forbidden here. */
-enum memory_copy memory_copy(void *to, uintptr_t from, size_t size);
+ * forbidden here. MEMORY_UNREADABLE, too, when the effort is spent. */
+enum memory_copy memory_copy(void *to, uintptr_t from, size_t size, struct effort *effort);
 
 /* Is the word at this address readable now? false under unwind_no_syscalls. */
-bool memory_is_readable(uintptr_t address);
+bool memory_is_readable(uintptr_t address, struct effort *effort);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "runtime/late.h"
 #include "runtime/sys.h"
+#include "unwind/memory.h"
 #include "unwind/module_table.h"
 #include "unwind/unwind.h"
 
@@ -107,7 +108,7 @@ void module_set_sink(void (*to)(unsigned index, const struct module *module))
 
 static bool same_module(const struct module_entry *a, const struct module_entry *b)
 {
-    return a->link_map == b->link_map && a->object_start == b->object_start &&
+    return atomic_load(&a->link_map) == atomic_load(&b->link_map) && a->object_start == b->object_start &&
            a->module.start == b->module.start;
 }
 
@@ -133,7 +134,7 @@ static unsigned publish(struct module_entry *entry)
         }
         found = atomic_load(&entries[i]);
         settle(i, found);
-        if (same_module(found, entry) && atomic_load(&module_states[i]) != MODULE_GONE)
+        if (same_module(found, entry) && atomic_load(&module_states[i]) < MODULE_GONE)
             return i;
     }
     return 0;
@@ -144,42 +145,118 @@ static unsigned search(uintptr_t pc)
     for (unsigned i = atomic_load(&count) - 1; i > 0; i--) {
         const struct module *module = &atomic_load(&entries[i])->module;
         if (pc >= module->start && pc < module->limit &&
-            atomic_load(&module_states[i]) != MODULE_GONE)
+            atomic_load(&module_states[i]) < MODULE_GONE)
             return i;
     }
     return 0;
 }
 
-/* The first object of its namespace that the loader has no name for: the program. */
-static bool is_program(bool first, const char *name)
+/*
+ * Where objects have no code: most words of a stack that point into an object point at its
+ * data, and what the headers say of them is not worth reading twice. An entry is three words
+ * written without a lock; the third one ties them together, so that a reader who sees parts of
+ * two writes finds a miss. It dies with its load, or with the table's generation.
+ */
+#define EMPTY_RANGES 1024u /* two for an object with one executable segment */
+#define EMPTY_WAYS 4u
+
+static LATE_TABLE struct empty_range {
+    _Atomic(uint64_t) low, size, tag;
+} empty_ranges[EMPTY_RANGES];
+
+static uint64_t mix(uint64_t value)
 {
-    char character;
-    return first && name && module_copy(&character, (uintptr_t)name, 1) && character == '\0';
+    value *= UINT64_C(0x9e3779b97f4a7c15);
+    return value ^ value >> 29;
 }
 
-static bool find_object(uintptr_t pc, struct object *object)
+static uint64_t load_key(const struct object *object)
+{
+    return mix(mix(mix((uintptr_t)object->link_map) ^ object->map_start) ^ object->eh_frame_hdr) ^
+           atomic_load(&generation);
+}
+
+static struct empty_range *empty_at(uint64_t key, unsigned way)
+{
+    return &empty_ranges[((mix(key) >> 32) + way) % EMPTY_RANGES];
+}
+
+static uint64_t empty_tag(uint64_t key, uint64_t low, uint64_t size)
+{
+    return mix(mix(key ^ low) ^ size);
+}
+
+/* Is it known that there is no code at pc, which lies in this object? */
+static bool is_empty(const struct object *object, uintptr_t pc)
+{
+    uint64_t key = load_key(object);
+    for (unsigned way = 0; way < EMPTY_WAYS; way++) {
+        struct empty_range *range = empty_at(key, way);
+        uint64_t low = atomic_load(&range->low), size = atomic_load(&range->size);
+        if (pc - low < size && atomic_load(&range->tag) == empty_tag(key, low, size))
+            return true;
+    }
+    return false;
+}
+
+static void remember_empty(const struct object *object, const struct address_range *empty)
+{
+    uint64_t key = load_key(object), low = empty->low, size = empty->high - empty->low;
+    unsigned way = 0;
+    /* Over one that is another load's, if there is one. */
+    for (; way < EMPTY_WAYS - 1; way++) {
+        struct empty_range *range = empty_at(key, way);
+        if (atomic_load(&range->tag) !=
+            empty_tag(key, atomic_load(&range->low), atomic_load(&range->size)))
+            break;
+    }
+    struct empty_range *range = empty_at(key, way);
+    atomic_store(&range->tag, 0);
+    atomic_store(&range->low, low);
+    atomic_store(&range->size, size);
+    atomic_store(&range->tag, empty_tag(key, low, size));
+}
+
+/* The first object of its namespace that the loader has no name for: the program. */
+static bool is_program(bool first, const char *name, struct effort *effort)
+{
+    char character;
+    return first && name && module_copy(&character, (uintptr_t)name, 1, effort) && character == '\0';
+}
+
+static bool find_object(uintptr_t pc, struct object *object, struct effort *effort)
 {
     struct dl_find_object found;
-    struct link_map map;
     if (pc >= vdso_start && pc < vdso_limit) {
         *object =
-            (struct object){.map_start = vdso_start, .map_limit = vdso_limit, .name = "[vdso]"};
+            (struct object){.map_start = vdso_start, .map_limit = vdso_limit, .name = "[vdso]",
+                            .effort = effort};
         return true;
     }
     if (!_dl_find_object || _dl_find_object((void *)pc, &found) != 0)
         return false;
-    /* The link map may be freed under us by a dlclose in another thread. */
-    if (!module_copy(&map, (uintptr_t)found.dlfo_link_map, sizeof map))
-        return false;
     *object = (struct object){
         .map_start = (uintptr_t)found.dlfo_map_start,
         .map_limit = (uintptr_t)found.dlfo_map_end,
-        .bias = map.l_addr,
         .link_map = found.dlfo_link_map,
         .eh_frame_hdr = (uintptr_t)found.dlfo_eh_frame,
-        .name = map.l_name,
-        .is_program = is_program(map.l_prev == NULL, map.l_name),
+        .effort = effort,
     };
+    return true;
+}
+
+/* What the loader's own record says of an object that find_object found. */
+static bool complete_object(struct object *object)
+{
+    struct link_map map;
+    if (!object->link_map)
+        return true;
+    /* The link map may be freed under us by a dlclose in another thread. */
+    if (!module_copy(&map, (uintptr_t)object->link_map, sizeof map, object->effort))
+        return false;
+    object->bias = map.l_addr;
+    object->name = map.l_name;
+    object->is_program = is_program(map.l_prev == NULL, map.l_name, object->effort);
     return true;
 }
 
@@ -188,7 +265,7 @@ static bool still_there(const struct module_entry *entry)
 {
     struct dl_find_object found;
     return _dl_find_object && _dl_find_object((void *)entry->module.start, &found) == 0 &&
-           found.dlfo_link_map == entry->link_map &&
+           found.dlfo_link_map == atomic_load(&entry->link_map) &&
            (uintptr_t)found.dlfo_map_start == entry->object_start &&
            found.dlfo_eh_frame == entry->module.eh_frame_hdr;
 }
@@ -236,14 +313,49 @@ static struct module_entry *keep(const struct module_entry *described, const str
     return entry;
 }
 
+/*
+ * An entry of the same segment of the same file at the same place, loaded before and unloaded
+ * since, is current again: what was recorded with its index is as true of the new load.
+ * Its index, or 0. Only the build ID tells that the file is the same.
+ */
+static unsigned take_back(const struct module_entry *described, const struct object *object)
+{
+    const struct module *new = &described->module;
+    if (described->permanent || new->build_id_size == 0)
+        return 0;
+    for (unsigned i = atomic_load(&count) - 1; i > 0; i--) {
+        struct module_entry *entry = atomic_load(&entries[i]);
+        const struct module *old = &entry->module;
+        uint8_t gone = MODULE_GONE;
+        if (atomic_load(&module_states[i]) != MODULE_GONE || old->start != new->start ||
+            old->limit != new->limit || old->file_offset != new->file_offset ||
+            old->bias != new->bias || old->eh_frame_hdr != new->eh_frame_hdr ||
+            old->build_id_size != new->build_id_size ||
+            memcmp(old->build_id, new->build_id, new->build_id_size) != 0 ||
+            entry->object_start != object->map_start ||
+            !atomic_compare_exchange_strong(&module_states[i], &gone, MODULE_RETURNING))
+            continue;
+        atomic_store(&entry->link_map, object->link_map);
+        atomic_store(&entry->module.unloaded, false);
+        atomic_fetch_add(&generation, 1); /* its addresses were without a module meanwhile */
+        atomic_store(&module_states[i], MODULE_TRANSIENT);
+        return i;
+    }
+    return 0;
+}
+
 static unsigned enter(const struct object *object, uintptr_t pc)
 {
     struct module_entry described;
+    struct address_range empty;
     memset(&described, 0, sizeof described);
-    if (!module_describe(object, pc, &described))
+    if (!module_describe(object, pc, &described, &empty)) {
+        if (!object->effort || !object->effort->spent)
+            remember_empty(object, &empty);
         return 0;
+    }
     uintptr_t own = (uintptr_t)&module_find;
-    described.link_map = object->link_map;
+    atomic_store(&described.link_map, object->link_map);
     described.object_start = object->map_start;
     described.permanent = !object->link_map || is_initial(object->link_map);
     described.is_loader = object->link_map && described.module.bias == getauxval(AT_BASE);
@@ -251,11 +363,19 @@ static unsigned enter(const struct object *object, uintptr_t pc)
     described.module.is_main = object->is_program;
     described.module.is_self =
         !described.module.is_main && own >= described.module.start && own < described.module.limit;
+    unsigned before = take_back(&described, object);
+    if (before)
+        return before;
     struct module_entry *entry = keep(&described, object);
     return entry ? publish(entry) : 0;
 }
 
 unsigned module_find(uintptr_t pc)
+{
+    return module_find_within(pc, NULL);
+}
+
+unsigned module_find_within(uintptr_t pc, struct effort *effort)
 {
     struct object object;
     unsigned index = search(pc);
@@ -267,7 +387,7 @@ unsigned module_find(uintptr_t pc)
         /* Unloaded by a way that isn't our dlclose hook: the C library's own. */
         mark_gone(index, entry);
     }
-    if (!find_object(pc, &object))
+    if (!find_object(pc, &object, effort) || is_empty(&object, pc) || !complete_object(&object))
         return 0;
     return enter(&object, pc);
 }
@@ -355,7 +475,7 @@ static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
         .name = info->dlpi_name,
         .program_headers = (uintptr_t)info->dlpi_phdr,
         .program_header_count = info->dlpi_phnum,
-        .is_program = is_program(refresh->first, info->dlpi_name),
+        .is_program = is_program(refresh->first, info->dlpi_name, NULL),
     };
     if (refresh->first && !initial_first)
         initial_first = object.link_map;
@@ -369,7 +489,7 @@ static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
         unsigned index = search(pc);
         if (pc >= vdso_start && pc < vdso_limit)
             index = module_find(pc); /* which knows its name */
-        else if (!index || atomic_load(&entries[index])->link_map != object.link_map)
+        else if (!index || atomic_load(&atomic_load(&entries[index])->link_map) != object.link_map)
             index = enter(&object, pc);
         refresh->met[index] = 1;
     }

@@ -3,10 +3,10 @@
  * (PT_LOAD with PF_X) of each loaded object, numbered from 1 in the order in
  * which they were first seen. An index, once given, means the same segment of
  * the same load of the same file for the life of the process and of its forked
- * children.
+ * children. A file that is loaded again at the same place (same build ID) has its old index.
  *
  * Kept by: a process-wide append-only table in private memory (copied by fork);
- * an entry is immutable once its index has been handed out, but for `unloaded`.
+ * an entry is immutable once its index has been handed out, except `unloaded`.
  * Readers take no lock; writers claim a slot atomically.
  */
 #ifndef LIBPROF_UNWIND_MODULE_H
@@ -39,6 +39,11 @@ struct module {
  * at its first sight. AS-safe: no lock, no allocation but raw mmap.
  */
 unsigned module_find(uintptr_t pc);
+
+/* As module_find, within what the event may still cost (memory.h; NULL: no bound). 0 with
+ * effort->spent means "not known". */
+struct effort;
+unsigned module_find_within(uintptr_t pc, struct effort *effort);
 
 /* The module of an index handed out by module_find; NULL for 0 or out of range. */
 const struct module *module_get(unsigned index);

@@ -15,6 +15,7 @@ struct object {
     uintptr_t map_start, map_limit;
     uintptr_t bias;
     const void *link_map;      /* NULL: the vDSO */
+    struct effort *effort;     /* of the event that asks; NULL: no bound */
     uintptr_t eh_frame_hdr;    /* 0: none */
     const char *name;          /* the loader's; may be "" or NULL */
     uintptr_t program_headers; /* 0: look for the ELF header at map_start */
@@ -25,14 +26,16 @@ struct object {
 struct module_entry {
     struct module module;
     uintptr_t object_start; /* together with link_map: which load this is */
-    const void *link_map;
+    _Atomic(const void *) link_map;
     uintptr_t cfi_low, cfi_high; /* readable memory around eh_frame_hdr */
     bool is_loader;              /* ld.so, whose start code has no tables */
+    bool is_code_readable;       /* the segment may be read, not only executed */
     bool permanent;              /* loaded at the start: dlclose never takes it away */
     _Atomic(unsigned) announced; /* the sink it was last announced to, by number */
 };
 
-enum module_state { MODULE_PERMANENT = 0, MODULE_TRANSIENT, MODULE_GONE };
+/* MODULE_RETURNING: somebody makes an entry that was gone current again. */
+enum module_state { MODULE_PERMANENT = 0, MODULE_TRANSIENT, MODULE_GONE, MODULE_RETURNING };
 
 /* By index, index 0 being permanent. Read at each step of a walk, hence apart
  * from the entries: 4 KiB, of which a program touches a line or two. */
@@ -74,8 +77,13 @@ void module_init(void);
 
 /* Fills in what the program headers say of the segment that holds pc: range,
  * offset, build id, tables. Memory is copied by way of the kernel where that is
- * possible. false: no executable segment there, or the object is going away. */
-bool module_describe(const struct object *object, uintptr_t pc, struct module_entry *entry);
+ * possible. false: no executable segment there, or the object is going away; *empty is then
+ * the largest range around pc, within the object, that holds no executable segment. */
+struct address_range {
+    uintptr_t low, high;
+};
+bool module_describe(const struct object *object, uintptr_t pc, struct module_entry *entry,
+                     struct address_range *empty);
 
 #define MODULE_PATH_MAX 4096
 
@@ -84,7 +92,7 @@ bool module_describe(const struct object *object, uintptr_t pc, struct module_en
 size_t module_path(const struct object *object, bool is_main, char path[MODULE_PATH_MAX]);
 
 /* Copies size bytes of memory that may be going away; false if it can't be read. AS-safe. */
-bool module_copy(void *to, uintptr_t from, size_t size);
+bool module_copy(void *to, uintptr_t from, size_t size, struct effort *effort);
 
 /* What module_path answers for the program itself; borrowed. */
 void module_set_main_path(const char *path);

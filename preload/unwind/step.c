@@ -15,12 +15,12 @@ enum tables { TABLES_ROW, TABLES_NONE, TABLES_MALFORMED, TABLES_AWAY };
 
 /* Runs `use` on the row in force at pc while its tables are sure to be there. */
 static enum tables read_tables(const struct module_entry *entry, uintptr_t pc,
-                               struct reading *reading,
+                               struct reading *reading, struct effort *effort,
                                enum walk_status (*use)(const struct reading *, void *), void *data,
                                enum walk_status *status)
 {
     struct cfi_source source = {(uintptr_t)entry->module.eh_frame_hdr, entry->cfi_low,
-                                entry->cfi_high, false};
+                                entry->cfi_high, false, effort};
     if (!source.hdr)
         return TABLES_NONE;
     bool direct = module_read_begin(entry);
@@ -68,52 +68,55 @@ static bool rule_is_current(uint64_t rule)
 
 /* Is it the frame of a signal trampoline, as a return address - 1? Its code is
  * readable: it has a module. */
-static bool before_sigreturn(uintptr_t pc)
+static bool before_sigreturn(uintptr_t pc, struct effort *effort)
 {
     uint8_t code[ARCH_SIGRETURN_BYTES];
-    return module_copy(code, pc + 1, sizeof code) && arch_is_sigreturn(code);
+    return module_copy(code, pc + 1, sizeof code, effort) && arch_is_sigreturn(code);
 }
 
 /* A PC that isn't in the cache, nor was. */
-__attribute__((noinline, cold)) static uint64_t read_rule(uintptr_t pc, bool by_frame_pointer)
+__attribute__((noinline, cold)) static uint64_t read_rule(uintptr_t pc, bool by_frame_pointer,
+                                                           struct effort *effort)
 {
     struct reading reading;
-    struct pack_request request = {pc, module_find(pc), RULE_NONE};
+    struct pack_request request = {pc, module_find_within(pc, effort), RULE_NONE};
     const struct module_entry *entry = module_entry_get(request.module);
     enum walk_status status;
     if (!entry) {
         request.rule = rule_unmapped();
-        cache_enter(pc, request.rule);
+        if (!effort->spent)
+            cache_enter(pc, request.rule);
         return request.rule;
     }
     if (by_frame_pointer)
-        request.rule = before_sigreturn(pc) ? rule_make_special(RULE_NO_CFI, request.module)
+        request.rule = before_sigreturn(pc, effort) ? rule_make_special(RULE_NO_CFI, request.module)
                                             : rule_frame_pointer(request.module);
-    else if (read_tables(entry, pc, &reading, pack, &request, &status) != TABLES_ROW)
+    else if (read_tables(entry, pc, &reading, effort, pack, &request, &status) != TABLES_ROW)
         request.rule = rule_make_special(RULE_NO_CFI, request.module);
     /* While a dlclose is under way nothing is learnt of what it might take. */
     if (!entry->permanent)
         request.rule |= RULE_TRANSIENT;
-    if (module_is_current(request.module))
+    if (!effort->spent && module_is_current(request.module))
         cache_enter(pc, request.rule);
     return request.rule;
 }
 
 /* rule: what cache_find knows of this PC. */
-static inline uint64_t find_rule(uintptr_t pc, uint64_t rule, bool by_frame_pointer)
+static inline uint64_t find_rule(uintptr_t pc, uint64_t rule, bool by_frame_pointer,
+                                 struct effort *effort)
 {
     if (rule != RULE_NONE && rule_is_current(rule))
         return rule;
     rule = cache_find_earlier(pc);
     if (rule == RULE_NONE || !rule_is_current(rule))
-        return read_rule(pc, by_frame_pointer);
+        return read_rule(pc, by_frame_pointer, effort);
     cache_enter(pc, rule);
     return rule;
 }
 
-bool step_has_tables(uintptr_t pc)
+bool step_has_tables(uintptr_t pc, struct effort *effort)
 {
-    uint64_t rule = find_rule(pc, cache_find(pc), false);
+    uint64_t rule = find_rule(pc, cache_find(pc), false, effort);
     return (rule & RULE_PLAIN) || rule_special(rule) != RULE_NO_CFI;
 }
 
@@ -200,7 +203,7 @@ __attribute__((noinline, cold)) static bool step_by_tables(const struct module_e
                                                            enum walk_status *status)
 {
     struct reading reading;
-    return entry && read_tables(entry, pc, &reading, apply, request, status) == TABLES_ROW;
+    return entry && read_tables(entry, pc, &reading, &request->memory->effort, apply, request, status) == TABLES_ROW;
 }
 
 /* One step with every register. */
@@ -208,7 +211,7 @@ static enum walk_status step_full(struct arch_regs *regs, bool *exact, struct me
 {
     uintptr_t pc = regs->r[ARCH_PC] - (*exact ? 0 : 1);
     struct apply_request request = {regs, exact, memory};
-    unsigned module = module_find(pc);
+    unsigned module = module_find_within(pc, &memory->effort);
     enum walk_status status = WALK_BROKEN;
     if (step_by_tables(module_entry_get(module), pc, &request, &status))
         return status;
@@ -298,9 +301,10 @@ static enum walk_status step_by_link_register(struct walk *walk, uint64_t rule)
 
 enum walk_status step_any(struct walk *walk, uint64_t rule, unsigned *module)
 {
-    rule = find_rule(walk->lookup, rule, walk->by_frame_pointer && !walk_is_own(walk));
+    rule = find_rule(walk->lookup, rule, walk->by_frame_pointer && !walk_is_own(walk),
+                     &walk->memory.effort);
     *module = rule_module(rule);
-    if (walk->steps >= WALK_MAX_STEPS)
+    if (walk->steps >= WALK_MAX_STEPS || walk->memory.effort.spent)
         return WALK_BROKEN;
     if (walk->by_frame_pointer && walk->exact && !walk_is_own(walk))
         return step_by_registers(walk, true, *module);

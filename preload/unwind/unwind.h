@@ -56,6 +56,10 @@ void unwind_set_program(const char *path);
  */
 extern _Atomic(bool) unwind_no_syscalls;
 
+/* Walks that ended as UNWIND_BROKEN because they had made as many system calls as one event may
+ * (memory.h, EFFORT_CALLS). Any context. */
+extern _Atomic(uint64_t) unwind_cut_short;
+
 /* In fork's child, before it walks: forgets the parent's other threads. */
 void unwind_after_fork_child(void);
 

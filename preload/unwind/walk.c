@@ -1,4 +1,5 @@
 #include "unwind/walk.h"
+#include "runtime/late.h"
 #include "unwind/hash.h"
 #include "unwind/memo.h"
 #include "unwind/module_table.h"
@@ -13,6 +14,7 @@
 
 enum unwind_engine walk_engine = UNWIND_CFI;
 uintptr_t walk_self_low, walk_self_size;
+LATE_TABLE _Atomic(uint64_t) unwind_cut_short;
 
 /*
  * The warm loop: plain frames on the thread's own stack, until something else
@@ -79,6 +81,10 @@ static unsigned walk_run(struct walk *walk, uint64_t *frames, unsigned written, 
     /* The last frame that fitted may have been the outermost. */
     if (status == WALK_ON && walk->lookup + 1 == 0 && !walk->exact)
         status = WALK_COMPLETE;
+    if (unlikely(walk->memory.effort.spent)) {
+        atomic_fetch_add_explicit(&unwind_cut_short, 1, memory_order_relaxed);
+        status = WALK_BROKEN; /* whatever it took an unread word for */
+    }
     *end = status == WALK_COMPLETE ? UNWIND_COMPLETE
            : status == WALK_BROKEN ? UNWIND_BROKEN
                                    : UNWIND_TRUNCATED;

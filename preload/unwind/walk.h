@@ -47,7 +47,7 @@ enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *
                             unsigned module);
 
 /* Do tables cover this PC? (By the cache, or by reading them.) */
-bool step_has_tables(uintptr_t pc);
+bool step_has_tables(uintptr_t pc, struct effort *effort);
 
 /* If the PC is the kernel's signal trampoline: to the registers that the signal
  * interrupted, exact. */

@@ -27,7 +27,7 @@ void fuzz_tables(const uint8_t *data, size_t size)
     if (size)
         memcpy(bytes, data, size);
     uintptr_t base = (uintptr_t)bytes;
-    struct cfi_source source = {base, base, base + size, false};
+    struct cfi_source source = {base, base, base + size, false, NULL};
     for (size_t at = 12; at + 8 <= size && at < 12 + 8 * 16; at += 8) {
         int32_t start;
         memcpy(&start, bytes + at, sizeof start);

@@ -20,7 +20,7 @@
  * the trampoline or for the frame above it, depending on the version.) */
 static inline int reference_is_sigreturn(unw_word_t pc)
 {
-    return memory_is_readable(pc) && arch_is_sigreturn((const uint8_t *)pc);
+    return memory_is_readable(pc, NULL) && arch_is_sigreturn((const uint8_t *)pc);
 }
 
 static inline unsigned reference_walk(const ucontext_t *context, uint64_t *frames, unsigned max)

@@ -85,7 +85,7 @@ static inline void tables_make(struct tables *t, const char *augmentation, const
     put(t, program, program_size);
     put_length(t, fde);
     put_u32(t, 0); /* terminator */
-    t->source = (struct cfi_source){base, base, base + t->size, false};
+    t->source = (struct cfi_source){base, base, base + t->size, false, NULL};
 }
 
 /* A PC in the made-up function. */

@@ -8,6 +8,7 @@
 
 #include "unwind/arch.h"
 #include "unwind/cache.h"
+#include "unwind/memory.h"
 #include "unwind/module.h"
 #include "unwind/module_table.h"
 #include "unwind/unwind.h"
@@ -144,9 +145,51 @@ static void test_another_library_in_the_same_place(void **state)
 
     plugin = open_plugin(PLUGIN_A, &c);
     unsigned module_c = module_find(UNWIND_ADDRESS(c.frames[1]));
-    assert_true(module_c != module_a && module_c != module_b);
+    /* The same segment of the same file in the same place: its entry is used again. */
+    assert_int_equal(module_c, module_a);
+    assert_false(module_get(module_a)->unloaded);
     assert_string_equal(module_get(module_c)->path, PLUGIN_A);
     assert_true(module_get(module_b)->unloaded);
+    close_plugin(plugin);
+}
+
+/* A plugin that is loaded again and again, more often than there are indexes. */
+static void test_five_thousand_loads(void **state)
+{
+    struct stack stack;
+    unsigned before = module_count();
+    for (unsigned i = 0; i < 5000; i++) {
+        void *plugin = open_plugin(i % 2 ? PLUGIN_A : PLUGIN_B, &stack);
+        assert_int_not_equal(plugin_module(&stack), 0);
+        assert_string_equal(module_get(plugin_module(&stack))->path, i % 2 ? PLUGIN_A : PLUGIN_B);
+        close_plugin(plugin);
+    }
+    assert_true(module_count() <= before + 8);
+}
+
+/* Words that point into data cost system calls once, whatever their address. */
+static void test_data_is_remembered(void **state)
+{
+    struct effort effort = {EFFORT_CALLS, EFFORT_SCANS, false};
+    uintptr_t data = (uintptr_t)dlsym(RTLD_DEFAULT, "environ") & ~(uintptr_t)7;
+    assert_int_equal(module_find_within(data, &effort), 0);
+    unsigned left = effort.calls;
+    for (unsigned i = 0; i < 64; i++)
+        assert_int_equal(module_find_within(data + i, &effort), 0);
+    assert_int_equal(effort.calls, left);
+    assert_false(effort.spent);
+}
+
+/* An answer that the effort didn't suffice for isn't remembered. */
+static void test_spent_effort_teaches_nothing(void **state)
+{
+    struct effort none = {0, 0, false};
+    void *plugin = dlopen(PLUGIN_A, RTLD_NOW);
+    uintptr_t code = (uintptr_t)dlsym(plugin, "plugin_call");
+    /* Past this page nothing of the plugin has been asked for in its present load. */
+    module_find_within(code, &none);
+    module_refresh();
+    assert_int_not_equal(module_find(code), 0);
     close_plugin(plugin);
 }
 
@@ -302,7 +345,6 @@ static void test_loader_lock_is_taken(void **state)
         struct stack stack;
         unwind_after_fork_child();
         void *plugin = dlopen(PLUGIN_B, RTLD_NOW);
-        unsigned known = module_count();
         module_refresh();
         long (*call)(void (*)(void *), void *) = NULL;
         *(void **)&call = dlsym(plugin, "plugin_call");
@@ -314,7 +356,7 @@ static void test_loader_lock_is_taken(void **state)
         call(walk, &stack);
         sem_post(&lock_release);
         pthread_join(thread, NULL);
-        _exit(stack.end == UNWIND_COMPLETE && module_count() > known ? 0 : 1);
+        _exit(stack.end == UNWIND_COMPLETE && plugin_module(&stack) != 0 ? 0 : 1);
     }
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
@@ -326,6 +368,9 @@ int main(void)
         cmocka_unit_test(test_what_is_known),
         cmocka_unit_test(test_as_in_proc_maps),
         cmocka_unit_test(test_another_library_in_the_same_place),
+        cmocka_unit_test(test_five_thousand_loads),
+        cmocka_unit_test(test_data_is_remembered),
+        cmocka_unit_test(test_spent_effort_teaches_nothing),
         cmocka_unit_test(test_reference_counted),
         cmocka_unit_test(test_sink),
         cmocka_unit_test(test_fork),
