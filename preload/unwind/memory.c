@@ -102,6 +102,7 @@ void memory_init(struct memory *memory, uintptr_t stack_low, uintptr_t stack_hig
 void memory_init_foreign(struct memory *memory)
 {
     memory->foreign = true;
+    memory->effort.calls = EFFORT_CALLS_FOREIGN;
     memory->stack_low = memory->stack_high = 0;
     trust_nothing(memory);
 }

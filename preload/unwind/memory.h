@@ -38,6 +38,8 @@ struct effort {
  * each page of a stack whose limits are not known. */
 #define EFFORT_CALLS 128
 #define EFFORT_SCANS 16
+/* Another thread's stack costs a call for each word: two a frame, of 1024 frames at most. */
+#define EFFORT_CALLS_FOREIGN (2 * 1024 + EFFORT_CALLS)
 
 struct memory {
     struct effort effort;
