@@ -263,8 +263,10 @@ static bool load(struct work *work, const struct image *image, struct attach_res
     snprintf(work->path, sizeof work->path, "%s.%d.%llu", ATTACH_LIBRARY_PATH, (int)getpid(),
              (unsigned long long)clock_monotonic());
     uint64_t path = call_store(&work->call, work->path, strlen(work->path) + 1);
-    if (!path || !make_call(work, work->functions.dlopen, path, RTLD_NOW, watch_loading, err))
-        return fail_with(err, "cannot call dlopen in process %d", (int)work->pid);
+    if (!path)
+        return fail_with(err, "process %d cannot be written to", (int)work->pid);
+    if (!make_call(work, work->functions.dlopen, path, RTLD_NOW, watch_loading, err))
+        return false;
     if (!find_library(work->pid, &wanted, &start, &limit, &work->order, &order))
         return fail_with(err, "the loader of process %d refused the library", (int)work->pid);
     if (take_answer(work, &order, result, err))

@@ -19,28 +19,35 @@ void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
 
-/* Counts a request; false when it is (or may be) to be recorded. */
-static inline bool count_down(size_t size)
+/* Counts a request; false when it is (or may be) to be recorded, or nothing is known yet:
+ * before libprof.so is relocated there is no thread-local storage to count in
+ * (runtime/relocated.h). */
+#define COUNT_DOWN(name, size) (LIKELY(real.name != NULL) && LIKELY(heap_count_down(size)))
+
+/* Not inlined: the short way then needs no frame. */
+static __attribute__((noinline)) void free_followed(void *block)
 {
-    return LIKELY(heap_count_down(size));
+    if (!heap_free(block))
+        real.free(block);
 }
 
 EXPORT void *malloc(size_t size)
 {
-    return count_down(size) ? real.malloc(size) : heap_malloc(size);
+    return COUNT_DOWN(malloc, size) ? real.malloc(size) : heap_malloc(size);
 }
 
 EXPORT void free(void *block)
 {
-    if (heap_may_follow(block) && heap_free(block))
-        return;
-    real.free(block);
+    if (heap_may_follow(block))
+        free_followed(block);
+    else
+        real.free(block);
 }
 
 EXPORT void *calloc(size_t count, size_t size)
 {
     size_t total;
-    if (LIKELY(!__builtin_mul_overflow(count, size, &total)) && count_down(total))
+    if (LIKELY(!__builtin_mul_overflow(count, size, &total)) && COUNT_DOWN(calloc, total))
         return real.calloc(count, size);
     return heap_calloc(count, size);
 }
@@ -48,7 +55,7 @@ EXPORT void *calloc(size_t count, size_t size)
 EXPORT void *realloc(void *block, size_t size)
 {
     /* A block that is followed must be found even when its new size isn't sampled. */
-    if (count_down(size) && !heap_may_follow(block))
+    if (COUNT_DOWN(realloc, size) && !heap_may_follow(block))
         return real.realloc(block, size);
     return heap_realloc(block, size);
 }
@@ -63,29 +70,30 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 
 EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
 {
-    return count_down(size) ? real.posix_memalign(block, alignment, size)
-                            : heap_posix_memalign(block, alignment, size);
+    return COUNT_DOWN(posix_memalign, size) ? real.posix_memalign(block, alignment, size)
+                                            : heap_posix_memalign(block, alignment, size);
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
-    return count_down(size) ? real.aligned_alloc(alignment, size)
-                            : heap_aligned_alloc(alignment, size);
+    return COUNT_DOWN(aligned_alloc, size) ? real.aligned_alloc(alignment, size)
+                                           : heap_aligned_alloc(alignment, size);
 }
 
 EXPORT void *memalign(size_t alignment, size_t size)
 {
-    return count_down(size) ? real.memalign(alignment, size) : heap_memalign(alignment, size);
+    return COUNT_DOWN(memalign, size) ? real.memalign(alignment, size)
+                                      : heap_memalign(alignment, size);
 }
 
 EXPORT void *valloc(size_t size)
 {
-    return count_down(size) ? real.valloc(size) : heap_valloc(size);
+    return COUNT_DOWN(valloc, size) ? real.valloc(size) : heap_valloc(size);
 }
 
 EXPORT void *pvalloc(size_t size)
 {
-    return count_down(size) ? real.pvalloc(size) : heap_pvalloc(size);
+    return COUNT_DOWN(pvalloc, size) ? real.pvalloc(size) : heap_pvalloc(size);
 }
 
 EXPORT size_t malloc_usable_size(void *block)

@@ -138,6 +138,14 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
     return weight ? lock_drawn(mutex, weight, held) : lock_wait(mutex);
 }
 
+/* The process's first hook, or one before libprof.so is relocated: there is one thread, which
+ * has any mutex (runtime/relocated.h). */
+static __attribute__((noinline, cold)) int lock_early(pthread_mutex_t *mutex)
+{
+    recorder_active();
+    return real.pthread_mutex_lock ? real.pthread_mutex_lock(mutex) : 0;
+}
+
 /*
  * A mutex that nobody else holds is not tried but locked: where glibc knows that there is one
  * thread only it does that without locked instructions, and else still by a shorter way than
@@ -150,6 +158,8 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
  */
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
+    if (!LIKELY(real.pthread_mutex_lock != NULL))
+        return lock_early(mutex);
     int skip = thread_self.storm.skip;
     if (LIKELY(skip == STORM_CALM))
         return is_word_set(mutex) && !is_had_again(mutex) ? lock_carefully(mutex)
@@ -188,8 +198,16 @@ static __attribute__((noinline)) int unlock_waited_for(pthread_mutex_t *mutex)
     return CONTENTION_UNLOCK(mutex, LEDGER_LOCK_MUTEX, pthread_mutex_unlock);
 }
 
+static __attribute__((noinline, cold)) int unlock_early(pthread_mutex_t *mutex)
+{
+    recorder_active();
+    return real.pthread_mutex_unlock ? real.pthread_mutex_unlock(mutex) : 0;
+}
+
 EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
+    if (!LIKELY(real.pthread_mutex_unlock != NULL))
+        return unlock_early(mutex);
     return LIKELY(!waiters_any(mutex)) ? real.pthread_mutex_unlock(mutex)
                                        : unlock_waited_for(mutex);
 }

@@ -6,6 +6,7 @@
 #define LIBPROF_HOOKS_REPEAT_H
 
 #include "runtime/real.h"
+#include "runtime/relocated.h"
 #include "runtime/sys.h"
 #include "sample/eintr.h"
 #include "sample/recorder.h"
@@ -26,7 +27,8 @@ static inline long repeat_raw(long result)
 {
     if (result >= 0)
         return result;
-    errno = (int)-result;
+    if (is_relocated()) /* else errno can't be reached */
+        errno = (int)-result;
     return -1;
 }
 

@@ -17,6 +17,7 @@
 #include "runtime/late.h"
 #include "runtime/log.h"
 #include "runtime/real.h"
+#include "runtime/relocated.h"
 #include "runtime/signals.h"
 #include "runtime/sys.h"
 #include "sample/handler.h"
@@ -123,7 +124,8 @@ static __attribute__((noinline, cold)) long rare_call(long number, long operatio
     if (!real.syscall) { /* still being looked up, by another thread */
         long result = sys_call6(number, operation, flags, filter, d, e, f);
         if (result < 0 && result >= -4095) {
-            errno = (int)-result;
+            if (is_relocated()) /* else errno can't be reached */
+                errno = (int)-result;
             return -1;
         }
         return result;

@@ -180,8 +180,7 @@ static size_t list_size(const struct iovec *list, size_t count)
 typedef ssize_t move_rest(int fd, char *buffer, size_t size, size_t done, int flags,
                           uint64_t start);
 
-static ssize_t send_piece(int fd, char *buffer, size_t size, size_t done, int flags,
-                          uint64_t start)
+static ssize_t send_piece(int fd, char *buffer, size_t size, size_t done, int flags, uint64_t start)
 {
     return send_rest(fd, buffer, size, done, flags, start);
 }

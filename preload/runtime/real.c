@@ -1,6 +1,9 @@
 #include "runtime/real.h"
 #include "runtime/attach_order.h"
 #include "runtime/object.h"
+#include "runtime/relocated.h"
+
+const void *volatile relocated_self = (const void *)&relocated_self;
 
 /*
  * The hooks of the unlocks look at one word and call the real function, with no
@@ -12,14 +15,12 @@
         real_resolve();                                                                            \
         return real.name(lock);                                                                    \
     }
-EARLY(pthread_mutex_unlock, pthread_mutex_t *lock)
 EARLY(pthread_rwlock_unlock, pthread_rwlock_t *lock)
 EARLY(pthread_spin_unlock, pthread_spinlock_t *lock)
 EARLY(mtx_unlock, mtx_t *lock)
 #undef EARLY
 
 struct real real = {
-    .pthread_mutex_unlock = early_pthread_mutex_unlock,
     .pthread_rwlock_unlock = early_pthread_rwlock_unlock,
     .pthread_spin_unlock = early_pthread_spin_unlock,
     .mtx_unlock = early_mtx_unlock,

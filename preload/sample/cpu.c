@@ -210,12 +210,12 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
     struct thread_state *self = &thread_self;
     /* A hook at work since before a raw fork still holds on to its parent's
      * tables: they can't be replaced under it. */
-    if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
+    if (self->guard && recorder_phase() != RECORDER_ACTIVE)
         return;
     bool room = handler_has_room(context); /* making the ledger takes as much as a walk */
     if (!room || !recorder_active()) {
         if (ledger_exists() && self->epoch == recorder_epoch() &&
-            atomic_load(&recorder_page->phase) == RECORDER_ACTIVE)
+            recorder_phase() == RECORDER_ACTIVE)
             ledger_count(LEDGER_STAT_CPU_LOST, weight);
         else
             self->owed += weight;

@@ -2,6 +2,7 @@
 #include "runtime/boot.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
+#include "runtime/relocated.h"
 #include "sample/heap_inuse.h"
 #include "sample/live.h"
 #include "sample/live_sampled.h"
@@ -53,7 +54,7 @@ void heap_forget(void)
 static void *boot_block(size_t size)
 {
     void *block = boot_alloc(size);
-    if (block)
+    if (block && is_relocated()) /* before, every block is looked up anyway */
         heap_filter_keep_boot();
     return block;
 }
@@ -147,7 +148,7 @@ bool heap_begin(void)
 {
     struct thread_state *self = &thread_self;
     if (!recorder_enter()) {
-        if (atomic_load(&recorder_page->phase) == RECORDER_INERT)
+        if (is_relocated() && recorder_phase() == RECORDER_INERT)
             self->heap_left = INT64_MAX;
         return false;
     }
@@ -290,6 +291,8 @@ static __attribute__((noinline)) void free_followed(void *block, live_entry *ent
 
 bool heap_free(void *block)
 {
+    if (!real.free) /* not relocated, or not resolved: blocks are boot memory */
+        return !block || boot_owns(block) || !is_relocated() || !recorder_active() || !real.free;
     bool exact = is_exact();
     live_entry *entry = exact ? live_find(block) : NULL;
     bool followed = exact ? entry && live_is_set(entry) : live_sampled_has(block);

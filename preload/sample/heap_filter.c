@@ -24,7 +24,7 @@ static const struct single no_block = {0, {0}};
 #define EVERY ((struct heap_filter *)(uintptr_t)&every_block)
 #define NONE ((struct heap_filter *)(uintptr_t)&no_block)
 
-struct heap_filter *_Atomic heap_filter = EVERY;
+struct heap_filter *_Atomic heap_filter;  /* NULL before the start */
 static struct heap_filter *_Atomic table; /* the counts; NULL until a block is followed */
 static _Atomic(bool) boot_used;
 static uint64_t sample_rate;

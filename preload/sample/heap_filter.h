@@ -39,9 +39,10 @@ struct heap_filter {
 #define HEAP_FILTER_MAX (UINT32_C(1) << 22)
 
 /*
- * The table in force, never NULL. Before the start, and in exact mode, it has a single count that
- * is not zero: every block is looked up. With heap profiles off, and until a block is followed, it
- * has a single count of zero.
+ * The table in force. NULL before the start: every block is looked up. (Not a table that says so:
+ * its address would be wrong until libprof.so is relocated, runtime/relocated.h.) In exact mode it
+ * has a single count that is not zero: every block is looked up. With heap profiles off, and until
+ * a block is followed, it has a single count of zero.
  */
 extern struct heap_filter *_Atomic heap_filter __attribute__((visibility("hidden")));
 
@@ -55,6 +56,8 @@ static inline uint64_t heap_filter_hash(const void *block)
 static inline bool heap_may_follow(const void *block)
 {
     struct heap_filter *filter = atomic_load_explicit(&heap_filter, memory_order_relaxed);
+    if (__builtin_expect(!filter, 0))
+        return true;
     uint64_t at =
         heap_filter_hash(block) & atomic_load_explicit(&filter->mask, memory_order_relaxed);
     return __builtin_expect(atomic_load_explicit(&filter->counts[at], memory_order_relaxed) != 0,

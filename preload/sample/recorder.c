@@ -6,6 +6,7 @@
 #include "runtime/mappings.h"
 #include "runtime/program.h"
 #include "runtime/real.h"
+#include "runtime/relocated.h"
 #include "runtime/sys.h"
 #include "sample/contention.h"
 #include "sample/cpu.h"
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 static struct recorder_page first_page;
-struct recorder_page *_Atomic recorder_page = &first_page;
+struct recorder_page *_Atomic recorder_page;
 
 _Atomic(uint32_t) recorder_epoch_now; /* copied by fork: a child counts on from its parent */
 static unsigned planes = LEDGER_PLANES_MAX;
@@ -58,10 +59,10 @@ static void map_page(void)
 
 void recorder_after_fork(void)
 {
-    if (page_is_wiped)
+    if (page_is_wiped || !recorder_page)
         return;
     atomic_store(&recorder_page->ledger_state, 0);
-    if (atomic_load(&recorder_page->phase) == RECORDER_ACTIVE)
+    if (recorder_phase() == RECORDER_ACTIVE)
         atomic_store(&recorder_page->phase, RECORDER_NEW);
     heap_forget();
 }
@@ -149,6 +150,10 @@ static bool follows(bool child)
 
 bool recorder_start(void)
 {
+    struct recorder_page *none = NULL;
+    if (!is_relocated())
+        return false;
+    atomic_compare_exchange_strong(&recorder_page, &none, &first_page);
     struct recorder_page *page = recorder_page;
     uint32_t expected = RECORDER_NEW;
     if (!atomic_compare_exchange_strong(&page->phase, &expected, RECORDER_STARTING))

@@ -35,11 +35,19 @@ struct recorder_page {
     _Atomic(uint32_t) ledger_state; /* 0 = not made, 1 = being made, 2 = there, 3 = refused */
 };
 
-/* The wiped page; a static stand-in before the first start. */
+/* The wiped page; NULL before the first start. */
 extern struct recorder_page *_Atomic recorder_page __attribute__((visibility("hidden")));
 
+/* enum recorder_phase. */
+static inline uint32_t recorder_phase(void)
+{
+    struct recorder_page *page = atomic_load_explicit(&recorder_page, memory_order_relaxed);
+    return page ? atomic_load_explicit(&page->phase, memory_order_acquire) : RECORDER_NEW;
+}
+
 /* Leaves NEW: resolves the real functions, reads the configuration, decides.
- * True when the process is now ACTIVE. Safe to call from anywhere, any time. */
+ * True when the process is now ACTIVE. Safe to call from anywhere, any time, also before
+ * libprof.so is relocated. */
 bool recorder_start(void);
 
 extern _Atomic(uint32_t) recorder_epoch_now __attribute__((visibility("hidden")));
@@ -56,7 +64,7 @@ unsigned recorder_planes(void);
 
 static inline bool recorder_active(void)
 {
-    uint32_t phase = atomic_load_explicit(&recorder_page->phase, memory_order_acquire);
+    uint32_t phase = recorder_phase();
     return __builtin_expect(phase == RECORDER_ACTIVE, 1) ||
            (phase == RECORDER_NEW && recorder_start());
 }

@@ -226,7 +226,7 @@ static __attribute__((noinline)) uint32_t own_stack(const ucontext_t *context)
 void walk_answer(const ucontext_t *context)
 {
     struct thread_state *self = &thread_self;
-    if (self->guard && atomic_load(&recorder_page->phase) != RECORDER_ACTIVE)
+    if (self->guard && recorder_phase() != RECORDER_ACTIVE)
         return;
     if (!handler_has_room(context) || !recorder_active() || !ledger_exists() || self->ended)
         return;

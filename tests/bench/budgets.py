@@ -50,7 +50,7 @@ def within(what, found, budget):
 
 
 def unsampled_pair():
-    within('malloc+free', each('pair', lambda n: [str(n), '9'], UNSAMPLED), 16)
+    within('malloc+free', each('pair', lambda n: [str(n), '9'], UNSAMPLED), 21)
 
 
 # The walk is the most of it: see preload/unwind/memo.h.
@@ -60,7 +60,7 @@ def exact_pair():
 
 
 def uncontended_mutex():
-    within('mutex lock+unlock', each('lock', lambda n: ['pair', str(n)], UNSAMPLED), 13)
+    within('mutex lock+unlock', each('lock', lambda n: ['pair', str(n)], UNSAMPLED), 17)
 
 
 def uncontended_rwlock():
