@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "serve/collector.h"
+#include "serve/loop.h"
 #include "serve/http.h"
 #include "serve/pprof.h"
 #include "web/web.h"

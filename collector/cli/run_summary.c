@@ -7,13 +7,13 @@
 #include <sys/wait.h>
 
 #include "cli/remote.h"
-#include "serve/unseen.h"
+#include "serve/other_allocators.h"
 
 #define ROWS 20
 
 struct row {
     struct process *process;
-    struct process_totals totals;
+    struct totals totals;
     struct process_status status;
 };
 
@@ -27,7 +27,7 @@ static int compare_rows(const void *a, const void *b)
 
 /* "~16.6 MiB +-1.2" for an estimate and its variance (-1: not known), "16.6 MiB" for an exact one.
  */
-static void bytes_text(const struct process_totals *totals, double bytes, double variance,
+static void bytes_text(const struct totals *totals, double bytes, double variance,
                        char *text, size_t size)
 {
     char value[32], error[32] = "";
@@ -39,7 +39,7 @@ static void bytes_text(const struct process_totals *totals, double bytes, double
 
 static void print_row(const struct row *row)
 {
-    const struct process_totals *totals = &row->totals;
+    const struct totals *totals = &row->totals;
     char allocated[80], inuse[80], peak[80], state[32];
     bytes_text(totals, (double)totals->heap_alloc, totals->heap_alloc_variance, allocated,
                sizeof allocated);
@@ -89,9 +89,9 @@ static void print_unseen(const struct row *rows, size_t n)
             before = strcmp(told[j], process->exe) == 0;
         if (before)
             continue;
-        pthread_rwlock_rdlock(&process->ledger_lock);
-        const char *allocator = unseen_allocator(process);
-        pthread_rwlock_unlock(&process->ledger_lock);
+        pthread_rwlock_rdlock(&process->ledger.lock);
+        const char *allocator = other_allocators_of_ended(process);
+        pthread_rwlock_unlock(&process->ledger.lock);
         if (!allocator)
             continue;
         told[n_told++] = process->exe;
@@ -124,8 +124,8 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
     struct row *rows = calloc(n + 1, sizeof *rows);
     for (size_t i = 0; rows && i < n; i++) {
         rows[i].process = list[i];
-        process_get_totals(list[i], &rows[i].totals);
-        process_get_status(&collector->registry, list[i], &rows[i].status);
+        totals_read(list[i], &rows[i].totals);
+        registry_get_status(&collector->registry, list[i], &rows[i].status);
         for (struct process_dump *dump = list[i]->dumps; dump; dump = dump->next)
             files += (size_t)__builtin_popcount(dump->profiles);
         if (list[i]->pid == pid && rows[i].status.state == PROCESS_ENDED) {
@@ -142,5 +142,5 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
     if (!n)
         fprintf(stderr, "prof: no process reported: is libprof.so made for this program?\n");
     free(rows);
-    process_release_all(list, n);
+    registry_list_free(list, n);
 }

@@ -2,7 +2,7 @@
 #ifndef COLLECTOR_CLI_RUN_SUMMARY_H
 #define COLLECTOR_CLI_RUN_SUMMARY_H
 
-#include "serve/collector.h"
+#include "serve/collector_state.h"
 
 /* A table on stderr of the processes that recorded something, the ones with the most
  * samples first, twenty at most; the rest is counted. Then where the profiles are.

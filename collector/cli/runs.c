@@ -64,7 +64,7 @@ size_t runs_end(FILE *file, struct collector *collector)
         for (struct process_dump *dump = list[i]->dumps; dump; dump = dump->next, dumps++)
             fprintf(file, "dump %s.%d.%04u\n", process_name(list[i]), (int)list[i]->pid,
                     dump->sequence);
-    process_release_all(list, n);
+    registry_list_free(list, n);
     fprintf(file, "ended %" PRId64 "\n", clock_realtime());
     fclose(file);
     return dumps;

@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "serve/collector.h"
+#include "serve/collector_state.h"
 
 struct run {
     unsigned number;

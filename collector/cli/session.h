@@ -6,7 +6,7 @@
 #define COLLECTOR_CLI_SESSION_H
 
 #include "cli/cli.h"
-#include "serve/collector.h"
+#include "serve/loop.h"
 
 struct session {
     struct collector collector;

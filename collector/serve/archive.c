@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "serve/snapshot.h"
+#include "serve/encode_process.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -104,9 +104,9 @@ void archive_list(struct collector *collector, struct process *process, uint32_t
 bool archive_write(struct collector *collector, struct process *process, uint32_t wanted,
                    uint32_t sequence, bool is_final, struct error *err)
 {
-    pthread_rwlock_rdlock(&process->ledger_lock);
-    uint32_t profiles = process->ledger_base ? dump_present(&process->view) & wanted : 0;
-    pthread_rwlock_unlock(&process->ledger_lock);
+    pthread_rwlock_rdlock(&process->ledger.lock);
+    uint32_t profiles = process->ledger.base ? dump_present(&process->ledger.view) & wanted : 0;
+    pthread_rwlock_unlock(&process->ledger.lock);
     if (!profiles)
         return true;
     if (mkdir(collector->options.dir, 0777) < 0 && errno != EEXIST)
@@ -118,7 +118,7 @@ bool archive_write(struct collector *collector, struct process *process, uint32_
         if (!(profiles & 1u << which))
             continue;
         size_t size;
-        unsigned char *bytes = snapshot_encode(collector, process, which, &size, err);
+        unsigned char *bytes = encode_process(collector, process, which, &size, err);
         char *path = archive_path(collector, process, sequence, dump_profile_name(which));
         good = bytes && write_file(path, bytes, size, err);
         written |= good ? 1u << which : 0;

@@ -8,8 +8,9 @@
 #ifndef COLLECTOR_SERVE_ARCHIVE_H
 #define COLLECTOR_SERVE_ARCHIVE_H
 
+#include "base/error.h"
 #include "dump/encode.h"
-#include "serve/collector.h"
+#include "serve/collector_state.h"
 
 /* All but the threads' stacks, which are of a moment and no total. */
 #define ARCHIVE_TOTALS (~(1u << DUMP_THREADS))

@@ -50,21 +50,21 @@ static bool wait_word(struct process *process, _Atomic(uint32_t) *word, uint32_t
 
 bool command_threads(struct process *process, struct error *err)
 {
-    if (!process->control)
+    if (!process->ledger.control)
         return fail_with(err, "process %s: its memory couldn't be passed", process_id(process));
-    pthread_mutex_lock(&process->command_lock);
-    struct ledger_header *header = process->control;
+    pthread_mutex_lock(&process->ledger.command_lock);
+    struct ledger_header *header = process->ledger.control;
     uint32_t done = atomic_load(&header->command_done);
     atomic_fetch_add(&header->command, 1);
-    bool good =
-        send_signal(process, HANDOVER_ASK_THREADS, err) && wait_word(process, &header->command_done, done, err);
-    pthread_mutex_unlock(&process->command_lock);
+    bool good = send_signal(process, HANDOVER_ASK_THREADS, err) &&
+                wait_word(process, &header->command_done, done, err);
+    pthread_mutex_unlock(&process->ledger.command_lock);
     return good;
 }
 
 bool command_dump(struct collector *collector, struct process *process, struct error *err)
 {
-    pthread_mutex_lock(&process->command_lock);
+    pthread_mutex_lock(&process->ledger.command_lock);
     uint32_t before, now;
     pthread_mutex_lock(&collector->registry.lock);
     before = now = process->last_sequence;
@@ -80,6 +80,6 @@ bool command_dump(struct collector *collector, struct process *process, struct e
         now = process->last_sequence;
         pthread_mutex_unlock(&collector->registry.lock);
     }
-    pthread_mutex_unlock(&process->command_lock);
+    pthread_mutex_unlock(&process->ledger.command_lock);
     return good;
 }

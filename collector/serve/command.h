@@ -8,7 +8,8 @@
 #ifndef COLLECTOR_SERVE_COMMAND_H
 #define COLLECTOR_SERVE_COMMAND_H
 
-#include "serve/collector.h"
+#include "base/error.h"
+#include "serve/collector_state.h"
 
 /* Has the process walk its threads' stacks. False with *err: it doesn't answer (in
  * two seconds), has no dump signal, or may not be signalled. */

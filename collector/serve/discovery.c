@@ -49,11 +49,11 @@ static void get_targets(struct request *request, struct response *response)
     json_t *all = json_array();
     for (size_t i = 0; i < n; i++) {
         struct process_status status;
-        process_get_status(&request->collector->registry, list[i], &status);
+        registry_get_status(&request->collector->registry, list[i], &status);
         if (status.state == PROCESS_RUNNING)
             json_array_append_new(all, describe(request, list[i]));
     }
-    process_release_all(list, n);
+    registry_list_free(list, n);
     char *text = json_dumps(all, JSON_INDENT(1));
     json_decref(all);
     response_bytes(response, 200, "application/json", text, strlen(text));

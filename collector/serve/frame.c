@@ -1,6 +1,6 @@
-/* Frames out of a stream of bytes: see intake.h. */
+#include "serve/frame.h"
+
 #include "base/mem.h"
-#include "serve/intake.h"
 #include <stdlib.h>
 #include <string.h>
 

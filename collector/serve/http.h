@@ -32,7 +32,8 @@
 #ifndef COLLECTOR_SERVE_HTTP_H
 #define COLLECTOR_SERVE_HTTP_H
 
-#include "serve/collector.h"
+#include "base/error.h"
+#include "serve/collector_state.h"
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -3,25 +3,18 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "serve/archive.h"
-#include "serve/death.h"
+#include "serve/frame.h"
 #include "serve/kinship.h"
+#include "serve/map_ledger.h"
+#include "serve/process_end.h"
+#include "serve/upload.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-/* Largest ledger taken: LIBPROF_MAX_MEMORY=64g in exact mode. Address space only. */
-#define LEDGER_SIZE_MAX (UINT64_C(1) << 40)
-/* A file sent as frames, bytes: twice what the largest real profiles take. */
-#define FILE_SIZE_MAX (UINT64_C(256) << 20)
 #define CLIENT_PATIENCE_NS INT64_C(10000000000)
 
 struct client {
@@ -33,93 +26,13 @@ struct client {
     struct process *process; /* after its hello, or NULL */
     struct frame_reader reader;
     int64_t last_ns;
-    FILE *file; /* being received: a nameless temporary file becomes name */
-    char *file_name, *file_temporary;
-    uint64_t file_size;
+    struct upload upload;
     bool adopts; /* prof attach speaks for the process in `peer` */
 };
 
-/* Makes the socket's folder, and sees that nobody else can put things into it. */
-static bool prepare_folder(const char *path, struct error *err)
-{
-    char folder[sizeof((struct sockaddr_un *)0)->sun_path];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 0;
-    struct stat info;
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(length ? length : 1) : 1,
-             slash ? path : ".");
-    if (mkdir(folder, geteuid() ? 0700 : 0711) == 0)
-        return true;
-    if (errno != EEXIST)
-        return fail_with(err, "the socket's folder %s can't be made: %s", folder, strerror(errno));
-    if (stat(folder, &info) < 0)
-        return fail_with(err, "%s: %s", folder, strerror(errno));
-    if (info.st_uid != geteuid() && info.st_uid != 0)
-        return fail_with(err, "%s belongs to another user: its socket can't be trusted", folder);
-    if (info.st_mode & 022 && !(info.st_mode & S_ISVTX))
-        return fail_with(err, "%s can be written by others: choose a folder with mode 0700",
-                         folder);
-    return true;
-}
-
-/* Somebody listens there already? A socket file without a listener is removed. */
-static bool remove_stale(const struct sockaddr_un *address, struct error *err)
-{
-    struct stat info;
-    if (lstat(address->sun_path, &info) < 0)
-        return true;
-    if (!S_ISSOCK(info.st_mode))
-        return fail_with(err, "%s exists and is not a socket", address->sun_path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int result = connect(fd, (const struct sockaddr *)address, sizeof *address);
-    bool alive = result == 0 || errno == EAGAIN;
-    close(fd);
-    if (alive)
-        return fail_with(err, "a collector listens on %s already", address->sun_path);
-    unlink(address->sun_path);
-    return true;
-}
-
-int intake_listen(const char *path, struct error *err)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        fail_with(err, "the socket's path is longer than %zu bytes: %s",
-                  sizeof address.sun_path - 1, path);
-        return -1;
-    }
-    strcpy(address.sun_path, path);
-    if (!prepare_folder(path, err) || !remove_stale(&address, err))
-        return -1;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    /* Root's is for the workers, too, that gave up being root: is_welcome() tells who they are. */
-    mode_t old = umask(geteuid() ? 0177 : 0111);
-    int result = bind(fd, (const struct sockaddr *)&address, sizeof address);
-    umask(old);
-    if (result < 0 || listen(fd, 4096) < 0) {
-        fail_with(err, "socket %s: %s", path, strerror(errno));
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static void drop_file(struct client *client)
-{
-    if (client->file)
-        fclose(client->file);
-    if (client->file_temporary)
-        unlink(client->file_temporary);
-    free(client->file_name);
-    free(client->file_temporary);
-    client->file = NULL;
-    client->file_name = client->file_temporary = NULL;
-    client->file_size = 0;
-}
-
 static void client_close(struct collector *collector, struct client *client)
 {
-    drop_file(client);
+    upload_drop(&client->upload);
     frame_reader_free(&client->reader);
     if (client->passed_fd >= 0)
         close(client->passed_fd);
@@ -149,39 +62,6 @@ void intake_expire(struct collector *collector, int64_t now_ns)
     }
 }
 
-void *intake_map_ledger(int fd, uint64_t claimed, struct ledger_view *view, size_t *size,
-                        struct ledger_header **control, const char **why)
-{
-    struct stat info;
-    int seals = fcntl(fd, F_GET_SEALS);
-    *control = NULL;
-    *why = NULL;
-    /* Without the seal the sender could shrink it and have us die by SIGBUS. */
-    if (seals < 0 || !(seals & F_SEAL_SHRINK))
-        *why = "the ledger is not a sealed memfd";
-    else if (fstat(fd, &info) < 0 || (uint64_t)info.st_size != claimed)
-        *why = "the ledger's size is not what was said";
-    else if (claimed < sizeof(struct ledger_header) || claimed > LEDGER_SIZE_MAX)
-        *why = "the ledger's size is out of range";
-    if (*why)
-        return NULL;
-    void *base = mmap(NULL, claimed, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (base == MAP_FAILED) {
-        *why = "the ledger can't be mapped";
-        return NULL;
-    }
-    *why = ledger_view_open(view, base, claimed);
-    if (*why) {
-        munmap(base, claimed);
-        return NULL;
-    }
-    madvise(base, claimed, MADV_DONTDUMP);
-    void *page = mmap(NULL, sizeof **control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    *control = page == MAP_FAILED ? NULL : page;
-    *size = claimed;
-    return base;
-}
-
 static bool take_hello(struct collector *collector, struct client *client,
                        const struct handover_hello *hello, const char *exe, const char **why)
 {
@@ -204,80 +84,24 @@ static bool take_hello(struct collector *collector, struct client *client,
                 process_release(known);
             return false;
         }
-        entry.ledger_base = intake_map_ledger(client->passed_fd, hello->ledger_size, &entry.view,
-                                              &entry.ledger_size, &entry.control, why);
+        *why = map_ledger(client->passed_fd, hello->ledger_size, &entry.ledger);
         close(client->passed_fd);
         client->passed_fd = -1;
-        if (!entry.ledger_base) {
+        if (*why) {
             if (known)
                 process_release(known);
             return false;
         }
     }
     if (known) {
-        death_replaced(collector, known); /* it went on as another program */
+        process_end_by_exec(collector, known); /* it went on as another program */
         process_release(known);
     }
-    entry.pidfd = death_open(client->adopts ? -1 : client->fd, entry.pid, hello->boot_ns);
-    client->process = registry_add(&collector->registry, &entry);
-    death_watch(collector, client->process);
+    entry.pidfd = process_end_open(client->adopts ? -1 : client->fd, entry.pid, hello->boot_ns);
+    client->process = process_new(&entry);
+    registry_add(&collector->registry, client->process);
+    process_end_watch(collector, client->process);
     return true;
-}
-
-static bool open_file(struct collector *collector, struct client *client, const char *name,
-                      const char **why)
-{
-    uint32_t sequence;
-    unsigned profile;
-    if (!archive_check_name(name, &sequence, &profile)) {
-        *why = "a file name that isn't one of libprof's";
-        return false;
-    }
-    drop_file(client);
-    mkdir(collector->options.dir, 0777);
-    client->file_name = mem_strdup(name);
-    client->file_temporary = mem_printf("%s/.%s.%d", collector->options.dir, name, client->fd);
-    int fd =
-        open(client->file_temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    client->file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (client->file)
-        return true;
-    collector_log(collector, "%s: %s", client->file_temporary, strerror(errno));
-    *why = "the file can't be written";
-    return false;
-}
-
-static bool finish_file(struct collector *collector, struct client *client, const char **why)
-{
-    uint32_t sequence = 0;
-    unsigned profile = 0;
-    *why = "a file can't be finished";
-    if (!client->file)
-        return false;
-    bool good = fclose(client->file) == 0;
-    client->file = NULL;
-    archive_check_name(client->file_name, &sequence, &profile);
-    char *path = mem_printf("%s/%s", collector->options.dir, client->file_name);
-    good = good && rename(client->file_temporary, path) == 0;
-    if (good) {
-        free(client->file_temporary);
-        client->file_temporary = NULL;
-        archive_list(collector, client->process, sequence, 1u << profile, false);
-    }
-    free(path);
-    drop_file(client);
-    return good;
-}
-
-static bool take_data(struct client *client, const unsigned char *body, size_t length,
-                      const char **why)
-{
-    client->file_size += length;
-    if (client->file && client->file_size <= FILE_SIZE_MAX &&
-        fwrite(body, 1, length, client->file) == length)
-        return true;
-    *why = "bytes without a file, or too many";
-    return false;
 }
 
 static bool take_dump(struct collector *collector, struct client *client,
@@ -328,10 +152,10 @@ static bool take_frame(void *context, enum handover_type type, const unsigned ch
     if (!client->process)
         return false;
     if (type == HANDOVER_FILE)
-        return open_file(collector, client, (const char *)body, why);
+        return upload_begin(collector, &client->upload, (const char *)body, why);
     if (type == HANDOVER_DATA)
-        return take_data(client, body, length, why);
-    return type == HANDOVER_DONE && finish_file(collector, client, why);
+        return upload_take(&client->upload, body, length, why);
+    return type == HANDOVER_DONE && upload_end(collector, &client->upload, client->process, why);
 }
 
 /* The first descriptor is kept for the hello, all others are closed. */

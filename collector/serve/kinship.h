@@ -5,7 +5,7 @@
 #ifndef COLLECTOR_SERVE_KINSHIP_H
 #define COLLECTOR_SERVE_KINSHIP_H
 
-#include "serve/process.h"
+#include "serve/registry.h"
 
 /* Does the process report here, or was it started by one that does, or by the collector itself
  * (prof run), however many processes are between them? False too when it has ended, or one between

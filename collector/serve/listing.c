@@ -28,10 +28,10 @@ static void get_processes(struct request *request, struct response *response)
     struct process **list = registry_list(&request->collector->registry, &n);
     for (size_t i = 0; i < n; i++) {
         struct process_status status;
-        struct process_totals totals;
+        struct totals totals;
         char state[32];
-        process_get_status(&request->collector->registry, list[i], &status);
-        process_get_totals(list[i], &totals);
+        registry_get_status(&request->collector->registry, list[i], &status);
+        totals_read(list[i], &totals);
         process_state_text(&status, state, sizeof state);
         fprintf(out,
                 "%s\t%s\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRId64 "\t%" PRId64 "\t%" PRIu64
@@ -44,7 +44,7 @@ static void get_processes(struct request *request, struct response *response)
         put_text(out, process_name(list[i]));
         fputc('\n', out);
     }
-    process_release_all(list, n);
+    registry_list_free(list, n);
     fclose(out);
     response_bytes(response, 200, "text/plain; charset=utf-8", text, size);
 }
@@ -57,7 +57,7 @@ static void post_dump(struct request *request, struct response *response)
     if (!process)
         return;
     struct process_status status;
-    process_get_status(&request->collector->registry, process, &status);
+    registry_get_status(&request->collector->registry, process, &status);
     uint32_t wanted = ~0u;
     if (status.state != PROCESS_RUNNING || !command_threads(process, &err))
         wanted = ARCHIVE_TOTALS;

@@ -250,7 +250,7 @@ static struct process *default_process(struct request *request)
     struct process **list = registry_list(&request->collector->registry, &n), *chosen = NULL;
     for (size_t i = 0; i < n; i++) {
         struct process_status status;
-        process_get_status(&request->collector->registry, list[i], &status);
+        registry_get_status(&request->collector->registry, list[i], &status);
         if (status.state != PROCESS_RUNNING && n > 1)
             continue;
         chosen = list[i];
@@ -260,7 +260,7 @@ static struct process *default_process(struct request *request)
         chosen = NULL;
     if (chosen)
         process_hold(chosen);
-    process_release_all(list, n);
+    registry_list_free(list, n);
     return chosen;
 }
 

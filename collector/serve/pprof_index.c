@@ -22,12 +22,12 @@ const struct pprof_entry pprof_entries[] = {
 
 void pprof_count_records(struct process *process, size_t counts[DUMP_PROFILES])
 {
-    pthread_rwlock_rdlock(&process->ledger_lock);
-    uint32_t sites = process->ledger_base ? ledger_view_sites(&process->view) : 0;
-    uint32_t threads = process->ledger_base ? ledger_view_threads(&process->view) : 0;
+    pthread_rwlock_rdlock(&process->ledger.lock);
+    uint32_t sites = process->ledger.base ? ledger_view_sites(&process->ledger.view) : 0;
+    uint32_t threads = process->ledger.base ? ledger_view_threads(&process->ledger.view) : 0;
     for (uint32_t n = 1; n < sites; n++) {
         struct ledger_site_view site;
-        if (!ledger_view_site(&process->view, n, &site) || !(site.count || site.value))
+        if (!ledger_view_site(&process->ledger.view, n, &site) || !(site.count || site.value))
             continue;
         counts[DUMP_HEAP] += site.kind == LEDGER_KIND_HEAP;
         counts[DUMP_HEAPPEAK] += site.kind == LEDGER_KIND_HEAP && site.peak;
@@ -37,9 +37,10 @@ void pprof_count_records(struct process *process, size_t counts[DUMP_PROFILES])
     }
     for (uint32_t n = 1; n < threads; n++) {
         struct ledger_thread_view thread;
-        counts[DUMP_THREADS] += ledger_view_thread(&process->view, n, &thread) && !thread.end_ns;
+        counts[DUMP_THREADS] +=
+            ledger_view_thread(&process->ledger.view, n, &thread) && !thread.end_ns;
     }
-    pthread_rwlock_unlock(&process->ledger_lock);
+    pthread_rwlock_unlock(&process->ledger.lock);
 }
 
 void pprof_index(struct request *request, struct response *response, struct process *process)

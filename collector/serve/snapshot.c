@@ -6,65 +6,13 @@
 #include "profile/profile_ops.h"
 #include "serve/archive.h"
 #include "serve/command.h"
-#include "serve/unseen.h"
+#include "serve/encode_process.h"
 #include "symbolize/symbolize.h"
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* A sink that keeps what it gets. */
-struct memory_sink {
-    struct sink sink;
-    unsigned char *bytes;
-    size_t length, room;
-};
-
-static bool memory_write(struct sink *sink, const void *bytes, size_t length)
-{
-    struct memory_sink *memory = (struct memory_sink *)sink;
-    if (memory->room - memory->length < length) {
-        memory->room = (memory->length + length) * 2;
-        memory->bytes = mem_resize(memory->bytes, memory->room, 1);
-    }
-    memcpy(memory->bytes + memory->length, bytes, length);
-    memory->length += length;
-    return true;
-}
-
-unsigned char *snapshot_encode(struct collector *collector, struct process *process,
-                               enum dump_profile which, size_t *size, struct error *err)
-{
-    struct memory_sink memory = {.sink = {.write = memory_write}};
-    struct process_status status;
-    process_get_status(&collector->registry, process, &status);
-    struct dump_request request = {
-        .view = &process->view,
-        .profile = which,
-        .now_ns = (uint64_t)(status.end_ns ? status.end_ns : clock_realtime()),
-    };
-    static const char *const gone[] = {
-        "libprof: the process has ended: its threads as they were when they were last asked for"};
-    if (which == DUMP_THREADS && status.state != PROCESS_RUNNING) {
-        request.ended = true;
-        request.comments = gone;
-        request.comment_count = 1;
-    }
-    uint64_t kilobytes[LEDGER_MEMORY_KINDS];
-    pthread_rwlock_rdlock(&process->ledger_lock);
-    unseen_describe(process, status.state == PROCESS_RUNNING, kilobytes, &request);
-    const char *wrong = process->ledger_base ? dump_encode(&request, &memory.sink)
-                                             : "its memory isn't held any more";
-    pthread_rwlock_unlock(&process->ledger_lock);
-    if (wrong) {
-        fail_with(err, "process %s: %s", process_id(process), wrong);
-        free(memory.bytes);
-        return NULL;
-    }
-    *size = memory.length;
-    return memory.bytes;
-}
 
 /* The newest file with this profile. */
 static struct profile *take_from_files(struct collector *collector, struct process *process,
@@ -91,16 +39,16 @@ struct profile *snapshot_take(struct collector *collector, struct process *proce
                               enum dump_profile which, struct error *err)
 {
     struct process_status status;
-    process_get_status(&collector->registry, process, &status);
+    registry_get_status(&collector->registry, process, &status);
     if (status.state == PROCESS_RUNNING && which == DUMP_THREADS && !command_threads(process, err))
         return NULL;
-    if (!process->ledger_base) {
+    if (!process->ledger.base) {
         if (status.state == PROCESS_RUNNING && !command_dump(collector, process, err))
             return NULL;
         return take_from_files(collector, process, which, err);
     }
     size_t size;
-    unsigned char *bytes = snapshot_encode(collector, process, which, &size, err);
+    unsigned char *bytes = encode_process(collector, process, which, &size, err);
     struct profile *profile = bytes ? profile_read_memory(bytes, size, err) : NULL;
     free(bytes);
     return profile;
@@ -168,12 +116,12 @@ void snapshot_symbolize_entries(struct process *process, struct profile *profile
 
 void snapshot_add_modules(struct process *process, struct profile *profile)
 {
-    pthread_rwlock_rdlock(&process->ledger_lock);
-    uint32_t modules = process->ledger_base ? ledger_view_modules(&process->view) : 0;
+    pthread_rwlock_rdlock(&process->ledger.lock);
+    uint32_t modules = process->ledger.base ? ledger_view_modules(&process->ledger.view) : 0;
     for (uint32_t n = 1; n < modules; n++) {
         struct ledger_module_view module;
         char build_id[2 * sizeof module.build_id + 1] = "";
-        if (!ledger_view_module(&process->view, n, &module))
+        if (!ledger_view_module(&process->ledger.view, n, &module))
             continue;
         for (unsigned i = 0; i < module.build_id_size; i++)
             snprintf(build_id + 2 * i, 3, "%02x", module.build_id[i]);
@@ -184,7 +132,7 @@ void snapshot_add_modules(struct process *process, struct profile *profile)
         mapping->file = profile_intern(profile, module.path);
         mapping->build_id = profile_intern(profile, build_id);
     }
-    pthread_rwlock_unlock(&process->ledger_lock);
+    pthread_rwlock_unlock(&process->ledger.lock);
 }
 
 bool snapshot_find(const char *name, enum dump_profile *which)

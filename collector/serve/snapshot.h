@@ -10,17 +10,13 @@
 
 #include "dump/encode.h"
 #include "profile/profile.h"
-#include "serve/collector.h"
+#include "serve/collector_state.h"
 
 /* The profile as the process's own dump would have it, addresses only. An ended
  * process's is its last. THREADS: asks the process to walk its stacks first and
  * waits for it, two seconds at most. NULL with *err. */
 struct profile *snapshot_take(struct collector *collector, struct process *process,
                               enum dump_profile which, struct error *err);
-
-/* The same as gzip'ed bytes: malloc'ed, *size of them. */
-unsigned char *snapshot_encode(struct collector *collector, struct process *process,
-                               enum dump_profile which, size_t *size, struct error *err);
 
 /* Asked now and then during a wait: true to give up. */
 typedef bool snapshot_cancel(void *context);

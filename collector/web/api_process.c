@@ -45,8 +45,8 @@ static void put_numbers(struct writer *w, struct process *process, bool running)
         cpu = rate(first->cpu_ns, newest.cpu_ns, ns) / 1e7;
         allocation = rate(first->heap_alloc, newest.heap_alloc, ns);
     } else {
-        struct process_totals totals;
-        process_get_totals(process, &totals);
+        struct totals totals;
+        totals_read(process, &totals);
         newest.heap_inuse = totals.heap_inuse;
         newest.heap_alloc = totals.heap_alloc;
         newest.cpu_ns = totals.cpu_ns;
@@ -64,7 +64,7 @@ static void put_process(struct writer *w, struct registry *registry, struct proc
 {
     struct process_status status;
     char state[64];
-    process_get_status(registry, process, &status);
+    registry_get_status(registry, process, &status);
     process_state_text(&status, state, sizeof state);
     bool running = status.state == PROCESS_RUNNING;
     json_key(w, "id", true);
@@ -97,7 +97,7 @@ void api_get_processes(struct request *request, struct response *response)
         put_process(&w, registry, list[i]);
         writer_put_char(&w, '}');
     }
-    process_release_all(list, n);
+    registry_list_free(list, n);
     struct view **files = views_list_pinned(&web->views, &n);
     writer_put(&w, "],\"files\":[");
     for (size_t i = 0; i < n; i++) {

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "profile/profile_io.h"
-#include "serve/snapshot.h"
+#include "serve/encode_process.h"
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,8 +101,8 @@ static void add_mark(struct timeline *timeline, struct track *track)
     struct error err;
     size_t bytes = 0;
     for (size_t i = 0; i < RECORDED; i++) {
-        mark.profiles[i].bytes = snapshot_encode(timeline->collector, track->process, recorded[i],
-                                                 &mark.profiles[i].size, &err);
+        mark.profiles[i].bytes = encode_process(timeline->collector, track->process, recorded[i],
+                                                &mark.profiles[i].size, &err);
         if (!mark.profiles[i].bytes)
             mark.profiles[i].size = 0;
         bytes += mark.profiles[i].size;
@@ -178,11 +178,11 @@ static void *record(void *argument)
         forget(timeline, list, n);
         for (size_t i = 0; i < n; i++) {
             struct process_status status;
-            process_get_status(registry, list[i], &status);
-            if (status.state == PROCESS_RUNNING && list[i]->ledger_base)
+            registry_get_status(registry, list[i], &status);
+            if (status.state == PROCESS_RUNNING && list[i]->ledger.base)
                 visit(timeline, list[i]);
         }
-        process_release_all(list, n);
+        registry_list_free(list, n);
     }
     return NULL;
 }

@@ -15,7 +15,7 @@
 
 #include "dump/encode.h"
 #include "profile/profile.h"
-#include "serve/collector.h"
+#include "serve/collector_state.h"
 
 #define TIMELINE_INTERVAL_NS INT64_C(5000000000)
 #define TIMELINE_MARKS 180 /* of a process: as long as the history of its numbers */

@@ -1,5 +1,5 @@
 /* The socket's protocol: any bytes, in pieces. */
-#include "serve/intake.h"
+#include "serve/frame.h"
 
 static bool take(void *context, enum handover_type type, const unsigned char *body, size_t length,
                  const char **why)

@@ -1,14 +1,15 @@
-#include "serve/collector.h"
+#include "serve/loop.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "serve/archive.h"
-#include "serve/death.h"
 #include "serve/intake.h"
-#include "serve/unseen.h"
+#include "serve/listen.h"
+#include "serve/process_end.h"
+#include "serve/resident.h"
+#include "serve/totals.h"
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,20 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of one process's share of a second, so much may go into summing its sites. */
+/* Summing a process's sites may take 1/SCAN_SHARE of the time. */
 #define SCAN_SHARE 50
-
-void collector_log(const struct collector *collector, const char *format, ...)
-{
-    char line[1024];
-    va_list arguments;
-    if (collector->options.quiet)
-        return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "prof: %s\n", line);
-}
 
 char *collector_default_socket(void)
 {
@@ -44,23 +33,24 @@ char *collector_default_socket(void)
 
 /* The kernel's numbers of a process are kept for its end, should it leave none: reading
  * /proc/PID/status takes 0.1 ms. */
-#define LOOK_NS INT64_C(10000000000)
+#define RESIDENT_NS INT64_C(10000000000)
 
 /* One entry of a process's history. Summing the sites of a large ledger takes
  * long: then it is done as rarely as keeps it under 1/SCAN_SHARE of the time. */
 static void record_history(struct process *process)
 {
     int64_t start = clock_monotonic();
-    if (start >= process->next_scan_ns) {
-        process_get_totals(process, &process->totals);
+    struct process_scan *scan = &process->scan;
+    if (start >= scan->next_ns) {
+        totals_read(process, &scan->totals);
         int64_t took = clock_monotonic() - start;
-        process->next_scan_ns = start + took * SCAN_SHARE;
+        scan->next_ns = start + took * SCAN_SHARE;
     }
-    if (start >= process->next_look_ns) {
-        unseen_look(process);
-        process->next_look_ns = start + LOOK_NS;
+    if (start >= scan->next_resident_ns) {
+        resident_keep(process);
+        scan->next_resident_ns = start + RESIDENT_NS;
     }
-    const struct process_totals *totals = &process->totals;
+    const struct totals *totals = &scan->totals;
     struct history_entry entry = {
         .time_ns = clock_realtime(),
         .heap_inuse = totals->heap_inuse,
@@ -81,12 +71,12 @@ static void every_second(struct collector *collector)
     struct process **list = registry_list(&collector->registry, &n);
     for (size_t i = 0; i < n; i++) {
         struct process_status status;
-        process_get_status(&collector->registry, list[i], &status);
+        registry_get_status(&collector->registry, list[i], &status);
         if (status.state == PROCESS_RUNNING)
             record_history(list[i]);
     }
-    process_release_all(list, n);
-    death_tidy(collector);
+    registry_list_free(list, n);
+    process_end_tidy(collector);
 }
 
 static bool handle_event(struct collector *collector, const struct epoll_event *event)
@@ -99,7 +89,7 @@ static bool handle_event(struct collector *collector, const struct epoll_event *
         intake_read(collector, event->data.ptr);
         break;
     case SOURCE_PROCESS:
-        death_event(collector, event->data.ptr);
+        process_end_event(collector, event->data.ptr);
         break;
     case SOURCE_TIMER:
         every_second(collector);
@@ -161,7 +151,7 @@ bool collector_start(struct collector *collector, const struct collector_options
     memset(collector, 0, sizeof *collector);
     collector->options = *options;
     raise_descriptors();
-    collector->listen_fd = intake_listen(options->socket, err);
+    collector->listen_fd = listen_open(options->socket, err);
     if (collector->listen_fd < 0)
         return false;
     registry_init(&collector->registry);
@@ -195,12 +185,12 @@ void collector_stop(struct collector *collector, bool final)
     for (size_t i = 0; final && i < n; i++) {
         struct process_status status;
         struct error err;
-        process_get_status(&collector->registry, list[i], &status);
+        registry_get_status(&collector->registry, list[i], &status);
         if (status.state == PROCESS_RUNNING &&
             !archive_write(collector, list[i], ARCHIVE_TOTALS, 0, false, &err))
             collector_log(collector, "%s", err.text);
     }
-    process_release_all(list, n);
+    registry_list_free(list, n);
     intake_close_all(collector);
     close(collector->listen_fd);
     close(collector->epoll_fd);

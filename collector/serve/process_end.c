@@ -1,6 +1,5 @@
-#include "serve/death.h"
+#include "serve/process_end.h"
 
-#include "base/clock.h"
 #include "serve/archive.h"
 #include "serve/proc_stat.h"
 #include <errno.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -29,7 +27,7 @@ _Static_assert(sizeof(struct pidfd_info_0) == 64, "PIDFD_INFO_SIZE_VER0");
 #define SO_PEERPIDFD_0 77 /* asm-generic/socket.h */
 #define PIDFD_INFO_EXIT_0 (UINT64_C(1) << 3)
 
-int death_open(int connection, pid_t pid, uint64_t boot_ns)
+int process_end_open(int connection, pid_t pid, uint64_t boot_ns)
 {
     /* Linux 6.5; from 6.16 on also for one that was reaped meanwhile. */
     int pidfd = -1;
@@ -66,24 +64,6 @@ static bool read_exit(struct process *process, int *status)
     return true;
 }
 
-static void set_state(struct collector *collector, struct process *process,
-                      enum process_state state, bool has_status, int status)
-{
-    struct registry *registry = &collector->registry;
-    pthread_mutex_lock(&registry->lock);
-    if (process->state == PROCESS_RUNNING) {
-        registry->running--;
-        process->state = state;
-        process->end_ns = clock_realtime();
-    }
-    if (has_status) {
-        process->has_status = true;
-        process->status = status;
-    }
-    registry->changes++;
-    pthread_mutex_unlock(&registry->lock);
-}
-
 static void unwatch(struct collector *collector, struct process *process)
 {
     if (!process->watched)
@@ -97,13 +77,14 @@ static void unwatch(struct collector *collector, struct process *process)
 static void write_final(struct collector *collector, struct process *process)
 {
     struct error err;
-    if (process->ledger_base && !archive_write(collector, process, ARCHIVE_TOTALS, 0, true, &err))
+    if (process->ledger.base && !archive_write(collector, process, ARCHIVE_TOTALS, 0, true, &err))
         collector_log(collector, "%s (%s): %s", process_id(process), process_name(process),
                       err.text);
 }
 
-void death_watch(struct collector *collector, struct process *process)
+void process_end_watch(struct collector *collector, struct process *process)
 {
+    process->source = SOURCE_PROCESS;
     /* Edge-triggered: a zombie nobody reaps stays readable; its reaping is another edge. */
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = process};
     if (process->pidfd >= 0 &&
@@ -113,50 +94,39 @@ void death_watch(struct collector *collector, struct process *process)
         return;
     }
     write_final(collector, process);
-    set_state(collector, process, PROCESS_ENDED, false, 0);
+    registry_set_ended(&collector->registry, process, PROCESS_ENDED, false, 0);
 }
 
-void death_event(struct collector *collector, struct process *process)
+void process_end_event(struct collector *collector, struct process *process)
 {
     struct process_status known;
     int status = 0;
-    process_get_status(&collector->registry, process, &known);
+    registry_get_status(&collector->registry, process, &known);
     bool has_status = read_exit(process, &status);
     if (known.state == PROCESS_RUNNING) {
         write_final(collector, process);
         has_status = has_status || read_exit(process, &status);
     }
-    set_state(collector, process, PROCESS_ENDED, has_status, status);
+    registry_set_ended(&collector->registry, process, PROCESS_ENDED, has_status, status);
     if (has_status || known.state != PROCESS_RUNNING)
         unwatch(collector, process);
 }
 
-void death_replaced(struct collector *collector, struct process *process)
+void process_end_by_exec(struct collector *collector, struct process *process)
 {
     write_final(collector, process);
-    set_state(collector, process, PROCESS_EXECED, false, 0);
+    registry_set_ended(&collector->registry, process, PROCESS_EXECED, false, 0);
     unwatch(collector, process);
 }
 
 /* Bytes of the ledger that are in memory, as far as the process says. */
 static uint64_t ledger_bytes(const struct process *process)
 {
-    uint64_t reserved = atomic_load(&process->view.header->total_reserved);
-    return reserved < process->ledger_size ? reserved : process->ledger_size;
+    uint64_t reserved = atomic_load(&process->ledger.view.header->total_reserved);
+    return reserved < process->ledger.size ? reserved : process->ledger.size;
 }
 
-static void give_up_ledger(struct process *process)
-{
-    pthread_rwlock_wrlock(&process->ledger_lock);
-    munmap(process->ledger_base, process->ledger_size);
-    process->ledger_base = NULL;
-    pthread_rwlock_unlock(&process->ledger_lock);
-    if (process->control)
-        munmap(process->control, sizeof *process->control);
-    process->control = NULL;
-}
-
-void death_tidy(struct collector *collector)
+void process_end_tidy(struct collector *collector)
 {
     size_t n, ended = 0;
     uint64_t kept = 0;
@@ -164,14 +134,14 @@ void death_tidy(struct collector *collector)
     for (size_t i = n; i-- > 0;) { /* newest first */
         struct process *process = list[i];
         struct process_status status;
-        process_get_status(&collector->registry, process, &status);
+        registry_get_status(&collector->registry, process, &status);
         if (status.state == PROCESS_RUNNING)
             continue;
         ended++;
-        if (process->ledger_base) {
+        if (process->ledger.base) {
             uint64_t bytes = ledger_bytes(process);
-            if (kept + bytes > DEATH_LEDGERS_MAX)
-                give_up_ledger(process);
+            if (kept + bytes > PROCESS_END_LEDGERS_MAX)
+                process_give_up_ledger(process);
             else
                 kept += bytes;
         }
@@ -182,5 +152,5 @@ void death_tidy(struct collector *collector)
             registry_remove(&collector->registry, process);
         }
     }
-    process_release_all(list, n);
+    registry_list_free(list, n);
 }

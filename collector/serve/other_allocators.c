@@ -1,4 +1,4 @@
-#include "serve/unseen.h"
+#include "serve/other_allocators.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "dump/comments.h"
-#include "dump/memory.h"
+#include "serve/resident.h"
 #include "symbolize/allocator.h"
 
 /* Files asked once: thousands of processes of a build run the same few programs, and
@@ -66,61 +66,27 @@ static const struct allocator *ask_file(const char *path, bool is_program)
 static const struct allocator *ask_files(struct process *process)
 {
     const struct allocator *found = ask_file(process->exe, true);
-    uint32_t modules = process->ledger_base ? ledger_view_modules(&process->view) : 0;
+    uint32_t modules = process->ledger.base ? ledger_view_modules(&process->ledger.view) : 0;
     for (uint32_t n = 1; n < modules && !found; n++) {
         struct ledger_module_view module;
-        if (ledger_view_module(&process->view, n, &module) && !module.is_vdso && !module.is_self &&
-            !module.is_main)
+        if (ledger_view_module(&process->ledger.view, n, &module) && !module.is_vdso &&
+            !module.is_self && !module.is_main)
             found = ask_file(module.path, false);
     }
     return found;
 }
 
-static const char *name_allocator(struct process *process, const struct dump_request *request)
+const char *other_allocators_find(struct process *process, const struct dump_request *request)
 {
-    const struct allocator *found = ask_files(process);
+    const struct allocator *found = process->ledger.base ? ask_files(process) : NULL;
     bool told = found && (!found->beside_malloc || comments_heap_is_small(request, true));
     return told ? found->name : NULL;
 }
 
-void unseen_look(struct process *process)
-{
-    uint64_t memory[LEDGER_MEMORY_KINDS] = {0};
-    if (process->pid > 0 && memory_read((uint32_t)process->pid, memory))
-        for (unsigned kind = 0; kind < LEDGER_MEMORY_KINDS; kind++)
-            atomic_store(&process->memory[kind], memory[kind]);
-}
-
-static void fill_request(struct process *process, uint64_t memory[LEDGER_MEMORY_KINDS],
-                         struct dump_request *request)
-{
-    bool left =
-        process->ledger_base && atomic_load(&process->view.header->memory[LEDGER_MEMORY_RESIDENT]);
-    for (unsigned kind = 0; kind < LEDGER_MEMORY_KINDS; kind++)
-        memory[kind] =
-            atomic_load(left ? &process->view.header->memory[kind] : &process->memory[kind]);
-    request->memory = memory;
-}
-
-void unseen_describe(struct process *process, bool running, uint64_t memory[LEDGER_MEMORY_KINDS],
-                     struct dump_request *request)
-{
-    memset(memory, 0, LEDGER_MEMORY_KINDS * sizeof *memory);
-    if (running && process->pid > 0 && memory_read((uint32_t)process->pid, memory))
-        request->memory = memory;
-    else
-        fill_request(process, memory, request);
-    if (process->ledger_base &&
-        (request->profile == DUMP_HEAP || request->profile == DUMP_HEAPPEAK))
-        request->allocator = name_allocator(process, request);
-}
-
-const char *unseen_allocator(struct process *process)
+const char *other_allocators_of_ended(struct process *process)
 {
     uint64_t memory[LEDGER_MEMORY_KINDS];
-    struct dump_request request = {.view = &process->view};
-    if (!process->ledger_base)
-        return NULL;
-    fill_request(process, memory, &request);
-    return name_allocator(process, &request);
+    struct dump_request request = {.view = &process->ledger.view, .memory = memory};
+    resident_get(process, false, memory);
+    return other_allocators_find(process, &request);
 }

@@ -1,0 +1,24 @@
+/*
+ * The memory that a process shares, into the collector's own: it comes from outside and is not
+ * trusted.
+ *
+ * Threads: any.
+ */
+#ifndef COLLECTOR_SERVE_MAP_LEDGER_H
+#define COLLECTOR_SERVE_MAP_LEDGER_H
+
+#include "ledger/reader.h"
+
+/* What was mapped: munmap gives each back. */
+struct mapped_ledger {
+    void *base; /* read-only, `size` bytes */
+    size_t size;
+    struct ledger_view view;
+    struct ledger_header *control; /* the first page, writable; NULL: it can't be */
+};
+
+/* Maps a ledger whose size is said to be `claimed` bytes. NULL: done; else what is wrong with
+ * it (static). Doesn't close fd. */
+const char *map_ledger(int fd, uint64_t claimed, struct mapped_ledger *mapped);
+
+#endif
