@@ -47,12 +47,32 @@ static void set_handler(int signo, void (*handler)(int))
         sigaction(signo, &action, NULL);
 }
 
+/* Signals that are passed on wait until there is a program to pass them to; the threads that
+ * are started meanwhile leave them to the main thread for good. */
+static void block_passed(sigset_t *old)
+{
+    sigset_t wait;
+    sigemptyset(&wait);
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        sigaddset(&wait, passed[i]);
+    sigprocmask(SIG_BLOCK, &wait, old);
+}
+
 static void set_handlers(void)
 {
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
         set_handler(passed[i], pass_on);
     for (size_t i = 0; i < sizeof survived / sizeof *survived; i++)
         set_handler(survived[i], ignore); /* not SIG_IGN, which exec would hand down */
+}
+
+/* As exec would: a signal that comes before it is the program's already. */
+static void reset_handlers(void)
+{
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        set_handler(passed[i], SIG_DFL);
+    for (size_t i = 0; i < sizeof survived / sizeof *survived; i++)
+        set_handler(survived[i], SIG_DFL);
 }
 
 /* Signals that prof itself can't leave as it found them: a child's status is lost where
@@ -119,6 +139,7 @@ static pid_t start_program(const struct cli_options *o, const char *library,
     if (pid == 0) {
         set_environment(o, library, socket_path);
         give_signals_back();
+        reset_handlers();
         sigprocmask(SIG_SETMASK, mask, NULL);
         execvp(o->arguments[0], o->arguments);
         int why = errno;
@@ -181,7 +202,7 @@ static int run_run(struct cli_options *o)
         cli_fail(dir, err.text);
         return 126;
     }
-    sigprocmask(SIG_SETMASK, NULL, &mask);
+    block_passed(&mask);
     borrow_signals();
     if (!session_open(&session, o, dir, &err))
         return cli_fail("run", err.text);
@@ -192,6 +213,7 @@ static int run_run(struct cli_options *o)
         cli_fail(dir, err.text); /* its profiles are written all the same */
     pid_t pid = start_program(o, library, session.socket_path, &mask, &error);
     child_pid = pid;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     int status = 0;
     if (pid < 0 || error)
         cli_fail(o->arguments[0], strerror(error ? error : errno));

@@ -15,9 +15,9 @@ clang -fsanitize=fuzzer,address "$work/probe.c" -o "$work/probe" 2>/dev/null || 
 
 collector=$root/collector preload=$root/preload
 case $target in
-frames) sources="$collector/serve/frame.c $collector/profile/mem.c" ;;
-query) sources="$collector/serve/query.c $collector/profile/mem.c" ;;
-pprof) sources="$(ls "$collector"/profile/*.c) $build/preload/dump/profile.pb-c.c" ;;
+frames) sources="$collector/serve/frame.c $collector/base/mem.c" ;;
+query) sources="$collector/serve/query.c $collector/base/mem.c" ;;
+pprof) sources="$(ls "$collector"/profile/*.c "$collector"/base/*.c) $build/preload/dump/profile.pb-c.c" ;;
 ledger)
     sources="$preload/ledger/reader.c $preload/ledger/weight.c $preload/runtime/arena.c
         $preload/runtime/text.c $preload/dump/comments.c $preload/dump/encode.c

@@ -150,6 +150,18 @@ def test_signals_pass():
     assert app.wait(10) == 7
 
 
+def test_signals_pass_from_the_first_moment():
+    """Before the program is there, and whichever of prof's threads the kernel takes."""
+    for number in range(20):
+        app = subprocess.Popen([PROF, "run", "--http", "127.0.0.1:0", "-o", "early", "sleep", "60"],
+                               stderr=subprocess.PIPE, text=True)
+        app.stderr.readline()  # from here on it runs on
+        time.sleep(number / 4000)
+        app.terminate()
+        app.communicate(timeout=20)
+        assert app.returncode == -signal.SIGTERM, app.returncode
+
+
 def test_ctrl_c():
     """A terminal's Ctrl-C ends the program; the summary still comes."""
     pid, terminal = pty.fork()
