@@ -21,7 +21,7 @@
 #include "attach/tracee.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "runtime/attach_order.h"
+#include "wire/attach_order.h"
 
 #define MS INT64_C(1000000)
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "runtime/attach_order.h"
+#include "wire/attach_order.h"
 
 struct image {
     unsigned char *bytes;

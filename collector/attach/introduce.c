@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "runtime/handover.h"
+#include "wire/handover.h"
 
 static int connect_to(const char *path)
 {

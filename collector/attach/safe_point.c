@@ -12,7 +12,7 @@
 #include "attach/remote.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "runtime/attach_order.h"
+#include "wire/attach_order.h"
 
 #define MAX_FRAMES 256
 

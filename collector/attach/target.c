@@ -10,7 +10,7 @@
 
 #include "attach/remote.h"
 #include "base/mem.h"
-#include "runtime/attach_order.h"
+#include "wire/attach_order.h"
 
 /* The fields of /proc/PID/status that count (proc_pid_status(5)). */
 struct status {

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "dump/directory.h"
-#include "ledger/layout.h"
 #include "runtime/config.h"
-#include "runtime/handover.h"
+#include "wire/directory.h"
+#include "wire/handover.h"
+#include "wire/layout.h"
 
 #define PATIENCE_MS 10000
 #define PAUSE_MS 20

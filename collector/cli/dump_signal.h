@@ -1,6 +1,6 @@
 /*
  * A dump of a process that reports to no collector: it is asked for by the signal that its
- * ledger is named after (runtime/handover.h), and what it writes to its LIBPROF_DIR is picked up
+ * ledger is named after (wire/handover.h), and what it writes to its LIBPROF_DIR is picked up
  * there. LIBPROF_SIGNAL isn't used: from outside nobody can tell whether the program has taken
  * it for itself. The process can't be told of a collector later: its environment is its own.
  */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dump/thread_state.h"
+#include "wire/thread_state.h"
 
 /* The start of /proc/PID/task/TID/FILE; "" when it can't be read. */
 static void read_task(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size)

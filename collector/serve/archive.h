@@ -9,8 +9,8 @@
 #define COLLECTOR_SERVE_ARCHIVE_H
 
 #include "base/error.h"
-#include "dump/encode.h"
 #include "serve/collector_state.h"
+#include "wire/encode.h"
 
 /* All but the threads' stacks, which are of a moment and no total. */
 #define ARCHIVE_TOTALS (~(1u << DUMP_THREADS))

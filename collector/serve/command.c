@@ -1,7 +1,7 @@
 #include "serve/command.h"
 
 #include "base/clock.h"
-#include "runtime/handover.h"
+#include "wire/handover.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>

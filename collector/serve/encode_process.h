@@ -8,8 +8,8 @@
 #define COLLECTOR_SERVE_ENCODE_PROCESS_H
 
 #include "base/error.h"
-#include "dump/encode.h"
 #include "serve/collector_state.h"
+#include "wire/encode.h"
 
 /* What its ledger holds now, addresses only, gzip'ed: malloc'ed, *size bytes. NULL with *err:
  * its memory is not held. */

@@ -1,5 +1,5 @@
 /*
- * Frames (runtime/handover.h) out of a stream of bytes, apart from sockets, so that it can be
+ * Frames (wire/handover.h) out of a stream of bytes, apart from sockets, so that it can be
  * fuzzed. Bytes go in as they come; whole frames come out through the callback.
  *
  * Threads: one at a time for each reader.
@@ -7,7 +7,7 @@
 #ifndef COLLECTOR_SERVE_FRAME_H
 #define COLLECTOR_SERVE_FRAME_H
 
-#include "runtime/handover.h"
+#include "wire/handover.h"
 #include <stdbool.h>
 #include <stddef.h>
 

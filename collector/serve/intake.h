@@ -1,5 +1,5 @@
 /*
- * Connections of processes on the collector's socket: their frames (runtime/handover.h) and the
+ * Connections of processes on the collector's socket: their frames (wire/handover.h) and the
  * ledgers they pass. Everything that comes in is untrusted: lengths are bounded, a ledger must be
  * a sealed memfd, and the kernel says who the sender is.
  *

@@ -7,7 +7,7 @@
 #ifndef COLLECTOR_SERVE_MAP_LEDGER_H
 #define COLLECTOR_SERVE_MAP_LEDGER_H
 
-#include "ledger/reader.h"
+#include "wire/reader.h"
 
 /* What was mapped: munmap gives each back. */
 struct mapped_ledger {

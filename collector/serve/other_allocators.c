@@ -7,9 +7,9 @@
 #include <uthash.h>
 
 #include "base/mem.h"
-#include "dump/comments.h"
 #include "serve/resident.h"
 #include "symbolize/allocator.h"
+#include "wire/comments.h"
 
 /* Files asked once: thousands of processes of a build run the same few programs, and
  * each waits for its last profile. */

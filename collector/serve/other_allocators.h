@@ -7,8 +7,8 @@
 #ifndef COLLECTOR_SERVE_OTHER_ALLOCATORS_H
 #define COLLECTOR_SERVE_OTHER_ALLOCATORS_H
 
-#include "dump/encode.h"
 #include "serve/process.h"
+#include "wire/encode.h"
 
 /* Its name in words, or NULL: the heap profile of the request, whose view and memory are filled
  * in, is whole. */

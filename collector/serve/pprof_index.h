@@ -2,8 +2,8 @@
 #ifndef COLLECTOR_SERVE_PPROF_INDEX_H
 #define COLLECTOR_SERVE_PPROF_INDEX_H
 
-#include "dump/encode.h"
 #include "serve/http.h"
+#include "wire/encode.h"
 
 void pprof_index(struct request *request, struct response *response, struct process *process);
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "dump/directory.h"
+#include "wire/directory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

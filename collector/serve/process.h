@@ -7,10 +7,10 @@
 #ifndef COLLECTOR_SERVE_PROCESS_H
 #define COLLECTOR_SERVE_PROCESS_H
 
-#include "ledger/reader.h"
 #include "serve/history.h"
 #include "serve/map_ledger.h"
 #include "serve/totals.h"
+#include "wire/reader.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "serve/resident.h"
 
-#include "dump/memory.h"
+#include "wire/proc_memory.h"
 #include <string.h>
 
 void resident_keep(struct process *process)

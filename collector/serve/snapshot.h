@@ -8,9 +8,9 @@
 #ifndef COLLECTOR_SERVE_SNAPSHOT_H
 #define COLLECTOR_SERVE_SNAPSHOT_H
 
-#include "dump/encode.h"
 #include "profile/profile.h"
 #include "serve/collector_state.h"
+#include "wire/encode.h"
 
 /* The profile as the process's own dump would have it, addresses only. An ended
  * process's is its last. THREADS: asks the process to walk its stacks first and

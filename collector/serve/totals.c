@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* weight: how many blocks a recorded one stands for, 1/p. Variances: preload/sample/heap_inuse.h.
+/* weight: how many blocks a recorded one stands for, 1/p. Variances:
+ * preload/sample/heap/heap_inuse.h.
  */
 static void add_heap(struct totals *totals, const struct ledger_site_view *site, double weight)
 {

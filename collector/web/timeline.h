@@ -13,9 +13,9 @@
 #ifndef COLLECTOR_WEB_TIMELINE_H
 #define COLLECTOR_WEB_TIMELINE_H
 
-#include "dump/encode.h"
 #include "profile/profile.h"
 #include "serve/collector_state.h"
+#include "wire/encode.h"
 
 #define TIMELINE_INTERVAL_NS INT64_C(5000000000)
 #define TIMELINE_MARKS 180 /* of a process: as long as the history of its numbers */

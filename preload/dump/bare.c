@@ -1,7 +1,7 @@
 #include "dump/bare.h"
 
-#include "runtime/mappings.h"
-#include "runtime/sys.h"
+#include "kit/mappings.h"
+#include "kit/sys.h"
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>

@@ -1,16 +1,16 @@
 #include "dump/dump.h"
 
 #include "dump/bare.h"
-#include "dump/directory.h"
-#include "dump/encode.h"
-#include "dump/memory.h"
-#include "dump/report.h"
+#include "dump/deliver.h"
+#include "kit/sections.h"
+#include "kit/sys.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
-#include "runtime/late.h"
 #include "runtime/log.h"
 #include "runtime/signals.h"
-#include "runtime/sys.h"
+#include "wire/directory.h"
+#include "wire/encode.h"
+#include "wire/proc_memory.h"
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /*
  * The allocation functions. Each only counts and tests; what happens when the
- * count runs out is sample/heap.c's. The fast path of malloc is a subtraction in
+ * count runs out is sample/heap/heap.c's. The fast path of malloc is a subtraction in
  * thread-local storage and a tail call; that of free a hash, a load and a test.
  *
  * malloc(3), posix_memalign(3), malloc_usable_size(3); C23 7.24.3 for
@@ -9,8 +9,8 @@
 #include "hooks/export.h"
 #include "runtime/boot.h"
 #include "runtime/real.h"
-#include "sample/heap.h"
-#include "sample/thread.h"
+#include "sample/core/thread.h"
+#include "sample/heap/heap.h"
 
 #include <malloc.h>
 #include <stdlib.h>

@@ -2,15 +2,15 @@
  * Which allocator is behind us, or before us: rebind.h's two arrangements.
  */
 #include "hooks/operators.h"
-#include "hooks/rebind.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
 #include "runtime/object.h"
 #include "runtime/real.h"
-#include "sample/heap.h"
-#include "sample/recorder.h"
-#include "sample/thread.h"
+#include "sample/core/recorder.h"
+#include "sample/core/thread.h"
+#include "sample/heap/heap.h"
+#include "slots/rebind.h"
 
 #include <malloc.h>
 #include <stdlib.h>

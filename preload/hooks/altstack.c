@@ -8,11 +8,11 @@
 #include "hooks/export.h"
 #include "hooks/repeat.h"
 #include "hooks/signal.h"
+#include "kit/sys.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
-#include "runtime/sys.h"
-#include "sample/handler.h"
-#include "sample/recorder.h"
+#include "sample/core/handler.h"
+#include "sample/core/recorder.h"
 
 EXPORT int sigaltstack(const stack_t *stack, stack_t *old)
 {

@@ -6,7 +6,7 @@
  */
 #include "hooks/export.h"
 #include "runtime/real.h"
-#include "sample/recorder.h"
+#include "sample/core/recorder.h"
 #include "unwind/module.h"
 
 #include <dlfcn.h>

@@ -9,7 +9,7 @@
 #include "hooks/export.h"
 #include "hooks/repeat.h"
 #include "hooks/sigmask.h"
-#include "sample/handler.h"
+#include "sample/core/handler.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -160,7 +160,7 @@ EXPORT unsigned sleep(unsigned time)
  * The waits that only a handler ends keep our signal out, rather than being repeated: if it came
  * just as the program's handler had returned, it would look as if it had come alone, and the
  * wait would go on for ever. CPU samples of handlers that run within are taken at its end;
- * a dump reads the thread's stack from outside (sample/waiting.h).
+ * a dump reads the thread's stack from outside (sample/threads/waiting.h).
  */
 EXPORT int pause(void)
 {

@@ -1,8 +1,8 @@
 #include "hooks/environment.h"
 
+#include "kit/sys.h"
 #include "runtime/config.h"
 #include "runtime/follow.h"
-#include "runtime/sys.h"
 
 #include <unistd.h>
 

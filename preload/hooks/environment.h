@@ -9,7 +9,7 @@
 #ifndef LIBPROF_HOOKS_ENVIRONMENT_H
 #define LIBPROF_HOOKS_ENVIRONMENT_H
 
-#include "sample/handler.h"
+#include "sample/core/handler.h"
 #include <alloca.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,13 +10,13 @@
 #include "dump/dump.h"
 #include "hooks/environment.h"
 #include "hooks/export.h"
+#include "kit/sys.h"
 #include "runtime/config.h"
 #include "runtime/foreign.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
-#include "runtime/sys.h"
-#include "sample/handler.h"
-#include "sample/recorder.h"
+#include "sample/core/handler.h"
+#include "sample/core/recorder.h"
 
 #include <alloca.h>
 #include <fcntl.h>

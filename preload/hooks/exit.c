@@ -7,10 +7,10 @@
 
 #include "dump/dump.h"
 #include "hooks/export.h"
+#include "kit/sys.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
-#include "runtime/sys.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -10,8 +10,8 @@
  */
 #include "hooks/export.h"
 #include "runtime/real.h"
-#include "sample/cpu.h"
-#include "sample/recorder.h"
+#include "sample/core/recorder.h"
+#include "sample/cpu/cpu.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -4,10 +4,10 @@
  * nothing (dovecot limits each of its services so). What isn't in use is given back first.
  */
 #include "hooks/export.h"
+#include "kit/sys.h"
 #include "ledger/memory.h"
 #include "runtime/real.h"
-#include "runtime/sys.h"
-#include "sample/recorder.h"
+#include "sample/core/recorder.h"
 
 #include <sys/resource.h>
 

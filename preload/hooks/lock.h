@@ -4,9 +4,9 @@
 #ifndef LIBPROF_HOOKS_LOCK_H
 #define LIBPROF_HOOKS_LOCK_H
 
-#include "runtime/sys.h"
-#include "sample/handler.h"
-#include "sample/recorder.h"
+#include "kit/sys.h"
+#include "sample/core/handler.h"
+#include "sample/core/recorder.h"
 
 #include <errno.h>
 #include <pthread.h>

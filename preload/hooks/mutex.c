@@ -17,7 +17,7 @@
 #include "hooks/export.h"
 #include "hooks/lock.h"
 #include "runtime/real.h"
-#include "sample/contention.h"
+#include "sample/locks/contention.h"
 
 #include <linux/futex.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 #include "hooks/operators.h"
-#include "hooks/rebind.h"
 #include "runtime/object.h"
-#include "sample/heap.h"
-#include "sample/thread.h"
+#include "sample/core/thread.h"
+#include "sample/heap/heap.h"
+#include "slots/rebind.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,15 +1,15 @@
 /*
  * For the hooks of calls that the kernel doesn't restart: repeating one that
- * only our signal interrupted (sample/eintr.h). Hook context.
+ * only our signal interrupted (sample/core/eintr.h). Hook context.
  */
 #ifndef LIBPROF_HOOKS_REPEAT_H
 #define LIBPROF_HOOKS_REPEAT_H
 
+#include "kit/sys.h"
 #include "runtime/real.h"
 #include "runtime/relocated.h"
-#include "runtime/sys.h"
-#include "sample/eintr.h"
-#include "sample/recorder.h"
+#include "sample/core/eintr.h"
+#include "sample/core/recorder.h"
 
 #include <errno.h>
 #include <stdbool.h>

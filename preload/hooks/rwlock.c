@@ -6,7 +6,7 @@
 #include "hooks/export.h"
 #include "hooks/lock.h"
 #include "runtime/real.h"
-#include "sample/contention.h"
+#include "sample/locks/contention.h"
 
 #include <pthread.h>
 

@@ -12,16 +12,16 @@
 #include "dump/dump.h"
 #include "hooks/export.h"
 #include "hooks/filter.h"
+#include "kit/sections.h"
+#include "kit/sys.h"
 #include "ledger/memory.h"
 #include "runtime/config.h"
-#include "runtime/late.h"
 #include "runtime/log.h"
 #include "runtime/real.h"
 #include "runtime/relocated.h"
 #include "runtime/signals.h"
-#include "runtime/sys.h"
-#include "sample/handler.h"
-#include "sample/recorder.h"
+#include "sample/core/handler.h"
+#include "sample/core/recorder.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>

@@ -11,7 +11,7 @@
 #include "hooks/export.h"
 #include "hooks/lock.h"
 #include "hooks/repeat.h"
-#include "sample/contention.h"
+#include "sample/locks/contention.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -11,8 +11,8 @@
 #include "hooks/export.h"
 #include "hooks/repeat.h"
 #include "runtime/signals.h"
-#include "sample/handler.h"
-#include "sample/recorder.h"
+#include "sample/core/handler.h"
+#include "sample/core/recorder.h"
 
 #include <signal.h>
 

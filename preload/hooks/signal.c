@@ -9,14 +9,14 @@
 
 #include "dump/dump.h"
 #include "hooks/export.h"
+#include "kit/sys.h"
 #include "runtime/config.h"
-#include "runtime/handover.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
-#include "runtime/sys.h"
-#include "sample/eintr.h"
-#include "sample/handler.h"
-#include "sample/recorder.h"
+#include "sample/core/eintr.h"
+#include "sample/core/handler.h"
+#include "sample/core/recorder.h"
+#include "wire/handover.h"
 
 #include <errno.h>
 

@@ -8,10 +8,10 @@
  */
 #include "hooks/environment.h"
 #include "hooks/export.h"
+#include "kit/sys.h"
 #include "runtime/foreign.h"
 #include "runtime/real.h"
-#include "runtime/sys.h"
-#include "sample/recorder.h"
+#include "sample/core/recorder.h"
 
 #include <fcntl.h>
 #include <spawn.h>

@@ -10,8 +10,8 @@
  */
 #include "hooks/export.h"
 #include "runtime/real.h"
-#include "sample/recorder.h"
-#include "sample/threadcreate.h"
+#include "sample/core/recorder.h"
+#include "sample/threads/threadcreate.h"
 
 #include <errno.h>
 

@@ -8,7 +8,7 @@
  *                       signal the kernel would have gone on (signal(7), recv(2), getrandom(2))
  *
  * A call that the program made without a hook (a system call of its own) isn't mended; a dump
- * leaves threads that wait in one alone (sample/walk.c).
+ * leaves threads that wait in one alone (sample/threads/ask.c).
  */
 #include "hooks/transfer.h"
 #include "hooks/export.h"

@@ -1,11 +1,11 @@
 /*
  * Making and dropping the ledger: sizes of the sections, the memfd, the header.
  */
+#include "kit/sys.h"
 #include "ledger/index.h"
 #include "ledger/ledger.h"
 #include "ledger/memory.h"
 #include "ledger/recent.h"
-#include "runtime/sys.h"
 
 #include <string.h>
 #include <sys/mman.h>

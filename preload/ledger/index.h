@@ -13,7 +13,7 @@
 #ifndef LIBPROF_LEDGER_INDEX_H
 #define LIBPROF_LEDGER_INDEX_H
 
-#include "ledger/layout.h"
+#include "wire/layout.h"
 #include <stdbool.h>
 #include <stddef.h>
 

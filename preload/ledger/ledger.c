@@ -1,9 +1,9 @@
 #include "ledger/ledger.h"
+#include "kit/hash.h"
+#include "kit/sys.h"
 #include "ledger/index.h"
 #include "ledger/memory.h"
 #include "ledger/recent.h"
-#include "runtime/sys.h"
-#include "unwind/hash.h"
 
 #include <string.h>
 

@@ -9,9 +9,9 @@
 #ifndef LIBPROF_LEDGER_LEDGER_H
 #define LIBPROF_LEDGER_LEDGER_H
 
-#include "ledger/layout.h"
 #include "unwind/module.h"
 #include "unwind/unwind.h"
+#include "wire/layout.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,7 +58,7 @@ void ledger_drop(void);
 uint32_t ledger_site(enum ledger_kind kind, uint64_t key, const uint64_t *frames, unsigned depth,
                      enum unwind_end end);
 
-/* The same, where hash_frames (unwind/hash.h) of the stack is known already. */
+/* The same, where hash_frames (kit/hash.h) of the stack is known already. */
 uint32_t ledger_site_hashed(enum ledger_kind kind, uint64_t key, const uint64_t *frames,
                             unsigned depth, enum unwind_end end, uint64_t stack_hash);
 

@@ -1,5 +1,5 @@
 #include "ledger/memory.h"
-#include "runtime/sys.h"
+#include "kit/sys.h"
 
 #include <sys/mman.h>
 

@@ -1,6 +1,6 @@
 #include "ledger/recent.h"
-#include "runtime/late.h"
-#include "runtime/sys.h"
+#include "kit/sections.h"
+#include "kit/sys.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
 #include "runtime/boot.h"
-#include "runtime/late.h"
+#include "kit/sections.h"
 
 #include <stdatomic.h>
 

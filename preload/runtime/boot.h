@@ -17,7 +17,7 @@
 #define BOOT_PAGE 4096
 #define BOOT_PAGES 32 /* a moment of one thread: a few small blocks at the most */
 
-/* One page more: the array itself doesn't begin at one (late.h). */
+/* One page more: the array itself doesn't begin at one (kit/sections.h). */
 extern unsigned char boot_memory[(BOOT_PAGES + 1) * BOOT_PAGE]
     __attribute__((visibility("hidden")));
 

@@ -1,9 +1,9 @@
 #include "runtime/config.h"
 
+#include "kit/sections.h"
+#include "kit/sys.h"
+#include "kit/text.h"
 #include "runtime/follow.h"
-#include "runtime/late.h"
-#include "runtime/sys.h"
-#include "runtime/text.h"
 #include <signal.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "runtime/follow.h"
 
-#include "runtime/sys.h"
-#include "runtime/text.h"
+#include "kit/sys.h"
+#include "kit/text.h"
 #include <fcntl.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "runtime/foreign.h"
 
-#include "runtime/sys.h"
-#include "runtime/text.h"
+#include "kit/sys.h"
+#include "kit/text.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>

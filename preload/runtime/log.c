@@ -1,7 +1,7 @@
 #include "runtime/log.h"
 
-#include "runtime/sys.h"
-#include "runtime/text.h"
+#include "kit/sys.h"
+#include "kit/text.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 #include "runtime/program.h"
-#include "runtime/late.h"
-#include "runtime/sys.h"
-#include "runtime/text.h"
+#include "kit/sections.h"
+#include "kit/sys.h"
+#include "kit/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

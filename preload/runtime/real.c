@@ -1,7 +1,7 @@
 #include "runtime/real.h"
-#include "runtime/attach_order.h"
 #include "runtime/object.h"
 #include "runtime/relocated.h"
+#include "wire/attach_order.h"
 
 const void *volatile relocated_self = (const void *)&relocated_self;
 

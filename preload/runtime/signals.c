@@ -1,6 +1,6 @@
 #include "runtime/signals.h"
 
-#include "runtime/sys.h"
+#include "kit/sys.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -125,7 +125,7 @@ static void kernel_action(const struct entry *entry, const struct sigaction *vie
         action->sa_flags = view->sa_flags & ~SA_RESETHAND;
     } else if (entry->mode != SIGNALS_FATAL) {
         /* a handler of the program's that ran on top of ours would count as part
-         * of what we interrupted (sample/eintr.h) */
+         * of what we interrupted (sample/core/eintr.h) */
         sigfillset(&action->sa_mask);
     }
     action->sa_flags |= SA_SIGINFO;

@@ -5,13 +5,13 @@
  */
 #include "dump/dump.h"
 #include "hooks/exit.h"
-#include "hooks/rebind.h"
 #include "hooks/signal.h"
-#include "runtime/attach_order.h"
 #include "runtime/config.h"
-#include "sample/recorder.h"
-#include "sample/walk.h"
+#include "sample/core/recorder.h"
+#include "sample/threads/ask.h"
+#include "slots/rebind.h"
 #include "start/attach.h"
+#include "wire/attach_order.h"
 
 __attribute__((constructor)) static void libprof_init(void)
 {

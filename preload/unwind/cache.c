@@ -1,5 +1,5 @@
 #include "unwind/cache.h"
-#include "runtime/late.h"
+#include "kit/sections.h"
 
 LATE_TABLE struct cache_set cache_sets[CACHE_SETS];
 _Atomic(size_t) cache_offset_mask = CACHE_OFFSET_MASK(CACHE_SETS_AT_FIRST);

@@ -9,7 +9,7 @@
 #define LIBPROF_UNWIND_DWARF_EXPR_H
 
 #include "unwind/arch.h"
-#include "unwind/memory.h"
+#include "unwind/stack_memory.h"
 
 struct expr {
     const uint8_t *code, *end;

@@ -1,6 +1,6 @@
 /* Frames that no table covers: JIT code, hand-written assembly, trampolines. */
-#include "runtime/late.h"
-#include "unwind/module_table.h"
+#include "kit/sections.h"
+#include "unwind/module_private.h"
 #include "unwind/walk.h"
 
 #define CODE_WINDOW 8

@@ -7,7 +7,7 @@
  * the program's exceptions. Its interface is small enough to be declared here:
  * its header isn't needed to build.
  */
-#include "unwind/module_table.h"
+#include "unwind/module_private.h"
 #include "unwind/walk.h"
 
 #include <dlfcn.h>

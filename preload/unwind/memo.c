@@ -1,7 +1,7 @@
 #include "unwind/memo.h"
-#include "runtime/mappings.h"
-#include "runtime/sys.h"
-#include "unwind/hash.h"
+#include "kit/hash.h"
+#include "kit/mappings.h"
+#include "kit/sys.h"
 #include "unwind/plain.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "unwind/module.h"
 
-#include "runtime/late.h"
-#include "runtime/sys.h"
-#include "unwind/memory.h"
-#include "unwind/module_table.h"
+#include "kit/sections.h"
+#include "kit/sys.h"
+#include "unwind/module_private.h"
+#include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
 #include <dlfcn.h>

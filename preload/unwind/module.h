@@ -40,7 +40,7 @@ struct module {
  */
 unsigned module_find(uintptr_t pc);
 
-/* As module_find, within what the event may still cost (memory.h; NULL: no bound). 0 with
+/* As module_find, within what the event may still cost (stack_memory.h; NULL: no bound). 0 with
  * effort->spent means "not known". */
 struct effort;
 unsigned module_find_within(uintptr_t pc, struct effort *effort);

@@ -1,7 +1,7 @@
 /* What an object's own headers, and its name, say of it. */
-#include "runtime/sys.h"
-#include "unwind/memory.h"
-#include "unwind/module_table.h"
+#include "kit/sys.h"
+#include "unwind/module_private.h"
+#include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
 #include <elf.h>

@@ -12,9 +12,9 @@
 
 #include "unwind/arch.h"
 #include "unwind/cache.h"
-#include "unwind/memory.h"
-#include "unwind/module_table.h"
+#include "unwind/module_private.h"
 #include "unwind/rule.h"
+#include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
 /* next: the frame's address + 1; for all frames but the first the return address itself. */

@@ -1,6 +1,6 @@
 #include "unwind/cache.h"
 #include "unwind/cfi.h"
-#include "unwind/module_table.h"
+#include "unwind/module_private.h"
 #include "unwind/rule.h"
 #include "unwind/walk.h"
 

@@ -2,14 +2,7 @@
  * Stack walking: one interface, three engines (LIBPROF_UNWINDER: cfi, fp,
  * libunwind).
  *
- * A frame is 64 bits: the address in the low 48, the index of the module it
- * lies in (module.h; 0 = none known) in the high 16. Because the module travels
- * with the address, a stack keeps its meaning after dlclose, even when another
- * library takes the same place.
- *
- * Addresses are call addresses: the exact PC for a frame that was interrupted
- * (the leaf of a signal context, the frame above a signal trampoline), the
- * return address - 1 for every other frame (profile.proto's convention).
+ * A frame: wire/frame.h.
  *
  * Context: everything here but unwind_init and unwind_after_fork_child is AS-safe and
  * hook-safe: no lock, no allocation, no errno, no thread-local storage that is
@@ -18,25 +11,14 @@
 #ifndef LIBPROF_UNWIND_UNWIND_H
 #define LIBPROF_UNWIND_UNWIND_H
 
+#include "wire/frame.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <ucontext.h>
 
-#define UNWIND_MAX_DEPTH 1024
-
-#define UNWIND_ADDRESS_BITS 48
-#define UNWIND_ADDRESS(frame) ((frame) & ((UINT64_C(1) << UNWIND_ADDRESS_BITS) - 1))
-#define UNWIND_MODULE(frame) ((unsigned)((frame) >> UNWIND_ADDRESS_BITS))
-
 enum unwind_engine { UNWIND_CFI, UNWIND_FP, UNWIND_LIBUNWIND };
-
-/* How a walk ended. */
-enum unwind_end {
-    UNWIND_COMPLETE,  /* at the outermost frame: _start, a thread's start, an undefined RA */
-    UNWIND_TRUNCATED, /* at `max` frames: there are more */
-    UNWIND_BROKEN,    /* lost: no rule, or memory that could not be read */
-};
 
 /*
  * Chooses the engine. Constructor only. Falls back (cfi -> fp where the
@@ -57,7 +39,7 @@ void unwind_set_program(const char *path);
 extern _Atomic(bool) unwind_no_syscalls;
 
 /* Walks that ended as UNWIND_BROKEN because they had made as many system calls as one event may
- * (memory.h, EFFORT_CALLS). Any context. */
+ * (stack_memory.h, EFFORT_CALLS). Any context. */
 extern _Atomic(uint64_t) unwind_cut_short;
 
 /* In fork's child, before it walks: forgets the parent's other threads. */

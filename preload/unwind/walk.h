@@ -9,7 +9,7 @@
 #define LIBPROF_UNWIND_WALK_H
 
 #include "unwind/arch.h"
-#include "unwind/memory.h"
+#include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
 enum walk_status { WALK_ON, WALK_COMPLETE, WALK_BROKEN };

@@ -3,8 +3,8 @@
  * warm: ns, the best of ten rounds. The kernel's share (a signal with an empty handler) is
  * shown beside it. Ends with 1 above the limit, 2 us.
  */
-#include "sample/cpu.h"
-#include "sample/recorder.h"
+#include "sample/core/recorder.h"
+#include "sample/cpu/cpu.h"
 
 #include <signal.h>
 #include <stdio.h>

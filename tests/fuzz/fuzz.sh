@@ -17,13 +17,13 @@ collector=$root/collector preload=$root/preload
 case $target in
 frames) sources="$collector/serve/frame.c $collector/base/mem.c" ;;
 query) sources="$collector/serve/query.c $collector/base/mem.c" ;;
-pprof) sources="$(ls "$collector"/profile/*.c "$collector"/base/*.c) $build/preload/dump/profile.pb-c.c" ;;
+pprof) sources="$(ls "$collector"/profile/*.c "$collector"/base/*.c) $build/preload/wire/profile.pb-c.c" ;;
 ledger)
-    sources="$preload/ledger/reader.c $preload/ledger/weight.c $preload/runtime/arena.c
-        $preload/runtime/text.c $preload/dump/comments.c $preload/dump/encode.c
-        $preload/dump/locations.c $preload/dump/memory.c $preload/dump/stream.c $preload/dump/string_table.c
-        $preload/dump/thread_state.c
-        $build/preload/dump/profile.pb-c.c"
+    sources="$preload/wire/reader.c $preload/wire/weight.c $preload/kit/arena.c
+        $preload/kit/text.c $preload/wire/comments.c $preload/wire/encode.c
+        $preload/wire/locations.c $preload/wire/proc_memory.c $preload/wire/stream.c $preload/wire/string_table.c
+        $preload/wire/thread_state.c $preload/wire/waits.c $preload/kit/mappings.c
+        $build/preload/wire/profile.pb-c.c"
     ;;
 esac
 # glibc's obstack macros align by counting from (char *)0 (__PTR_ALIGN in obstack.h), which
@@ -37,7 +37,7 @@ EOF
 clang -g -O1 -w -std=gnu17 -D_GNU_SOURCE -DLIBPROF_VERSION='"fuzz"' \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
     -fsanitize-ignorelist="$work/ignore" \
-    -I"$collector" -I"$preload" -I"$build/preload/dump" \
+    -I"$collector" -I"$preload" -I"$build/preload/wire" \
     "$root/tests/fuzz/fuzz_$target.c" $sources \
     -lprotobuf-c -lz -lpcre2-8 -lm -o "$work/fuzz"
 mkdir "$work/corpus"

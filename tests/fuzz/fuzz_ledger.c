@@ -1,7 +1,7 @@
 /* A hostile ledger: the reader and the encoder on it. Without the first three
  * fields being right nothing would be read, so they are put there. */
-#include "dump/encode.h"
-#include "ledger/reader.h"
+#include "wire/encode.h"
+#include "wire/reader.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -133,7 +133,7 @@ def stack_in_handlers():
     """The deepest path, as if every step took the longest way (hazard 9)."""
     if not X86:
         return
-    with open(os.path.join(SOURCE, 'sample/handler.c')) as file:
+    with open(os.path.join(SOURCE, 'sample/core/handler.c')) as file:
         room = int(re.search(r'STACK_ROOM \(\(uintptr_t\)(\d+)\)', file.read())[1])
     for root in handlers():
         size, path = machine_code.stack(GRAPH, machine_code.named(GRAPH, root), NEVER)
@@ -142,14 +142,14 @@ def stack_in_handlers():
 
 
 def pages_written_at_start():
-    """A fault each in every process: two of relocations, and one of variables (runtime/late.h).
+    """A fault each in every process: two of relocations, and one of variables (kit/sections.h).
     clang makes tables of pointers from switches: three."""
     pages = 3 if 'clang' in output('readelf', '-p', '.comment', LIBPROF) else 2
     rows = [line.split() for line in output('readelf', '-lW', LIBPROF).splitlines()]
     relro = next(row for row in rows if row and row[0] == 'GNU_RELRO')
     begin, size = int(relro[2], 16), int(relro[5], 16)
     assert (begin + size - 1) // 4096 - begin // 4096 < pages, f'relocations dirty more than {pages} pages'
-    # .data's, which begins there with two pages that nobody touches (runtime/attach_order.h)
+    # .data's, which begins there with two pages that nobody touches (wire/attach_order.h)
     page = (begin + size) // 4096 + 2
     config = next(int(line.split()[0], 16) for line in output('nm', LIBPROF).splitlines()
                   if line.endswith(' config'))

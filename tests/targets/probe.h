@@ -8,7 +8,7 @@
 #ifndef LIBPROF_TESTS_PROBE_H
 #define LIBPROF_TESTS_PROBE_H
 
-#include "ledger/reader.h"
+#include "wire/reader.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
-#include "runtime/arena.h"
+#include "kit/arena.h"
+#include "kit/text.h"
 #include "runtime/config.h"
 #include "runtime/follow.h"
-#include "runtime/text.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 #ifndef LIBPROF_TESTS_DUMP_FIXTURE_H
 #define LIBPROF_TESTS_DUMP_FIXTURE_H
 
-#include "dump/encode.h"
 #include "ledger/ledger.h"
 #include "profile.pb-c.h"
+#include "wire/encode.h"
 
 typedef Perftools__Profiles__Profile Profile;
 typedef Perftools__Profiles__Sample Sample;

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "dump/string_table.h"
 #include "ledger/counter.h"
 #include "ledger/memory.h"
+#include "wire/string_table.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "ledger/counter.h"
 #include "ledger/ledger.h"
 #include "ledger/memory.h"
-#include "ledger/reader.h"
+#include "wire/reader.h"
 
 #include <pthread.h>
 #include <setjmp.h>

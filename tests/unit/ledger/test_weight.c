@@ -1,5 +1,5 @@
 /* The weight of a sampled allocation against libm and against Go's own numbers. */
-#include "ledger/reader.h"
+#include "wire/reader.h"
 
 #include <math.h>
 #include <setjmp.h>

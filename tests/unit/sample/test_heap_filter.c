@@ -1,7 +1,7 @@
 /* The filter that every free asks: no followed block is missed, few others are let through. */
 #include "ledger/memory.h"
 #include "runtime/boot.h"
-#include "sample/heap_filter.h"
+#include "sample/heap/heap_filter.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

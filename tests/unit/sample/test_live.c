@@ -1,6 +1,6 @@
 /* Exact mode's table of live blocks: address -> site. */
 #include "ledger/memory.h"
-#include "sample/live.h"
+#include "sample/heap/live.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

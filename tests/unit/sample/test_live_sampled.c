@@ -1,7 +1,7 @@
 /* Sampled mode's table of live blocks. */
 #include "ledger/memory.h"
-#include "sample/live.h"
-#include "sample/live_sampled.h"
+#include "sample/heap/live.h"
+#include "sample/heap/live_sampled.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

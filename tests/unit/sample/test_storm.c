@@ -2,8 +2,8 @@
  * What is drawn in a storm of waits, and what it is made to stand for: the sums must come
  * out right. The generator is the test's own, so a run can be repeated.
  */
-#include "sample/rate.h"
-#include "sample/storm.h"
+#include "sample/locks/rate.h"
+#include "sample/locks/storm.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static uint64_t next_random(void)
     return x ^ x >> 31;
 }
 
-/* sample/thread.c isn't linked: its generator's interface. */
+/* sample/core/thread.c isn't linked: its generator's interface. */
 double thread_uniform(void);
 double thread_uniform(void)
 {

@@ -2,8 +2,8 @@
 #include "ledger/counter.h"
 #include "ledger/ledger.h"
 #include "ledger/memory.h"
-#include "ledger/reader.h"
 #include "stress.h"
+#include "wire/reader.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* Blocks that one thread enters and another one takes out. Argument: exact or sampled. */
 #include "ledger/memory.h"
-#include "sample/heap_filter.h"
-#include "sample/live.h"
-#include "sample/live_sampled.h"
+#include "sample/heap/heap_filter.h"
+#include "sample/heap/live.h"
+#include "sample/heap/live_sampled.h"
 #include "stress.h"
 
 #include <stdio.h>

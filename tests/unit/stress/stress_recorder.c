@@ -4,14 +4,14 @@
  * thread, the heap's account. Argument: the heap's rate (LIBPROF_HEAP_RATE). No hooks:
  * the calls are what they would do.
  */
-#include "ledger/reader.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
-#include "sample/contention.h"
-#include "sample/heap.h"
-#include "sample/recorder.h"
-#include "sample/threadcreate.h"
+#include "sample/core/recorder.h"
+#include "sample/heap/heap.h"
+#include "sample/locks/contention.h"
+#include "sample/threads/threadcreate.h"
 #include "stress.h"
+#include "wire/reader.h"
 
 #include <pthread.h>
 #include <stdio.h>

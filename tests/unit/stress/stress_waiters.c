@@ -1,5 +1,5 @@
 /* Locks that threads fight for, on a clock that only they move. */
-#include "sample/waiters.h"
+#include "sample/locks/waiters.h"
 #include "stress.h"
 
 #include <pthread.h>

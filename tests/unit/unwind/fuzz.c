@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
 #include "unwind/cfi.h"
-#include "unwind/module_table.h"
+#include "unwind/module_private.h"
 #include "unwind/rule.h"
 #include "unwind/unwind.h"
 #include "unwind/walk.h"

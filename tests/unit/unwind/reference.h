@@ -10,7 +10,7 @@
 #include <ucontext.h>
 
 #include "unwind/arch.h"
-#include "unwind/memory.h"
+#include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
 #define UNW_LOCAL_ONLY

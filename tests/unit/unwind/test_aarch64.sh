@@ -14,14 +14,14 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 aarch64-linux-gnu-gcc -std=gnu17 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter \
     -fPIC -ftls-model=initial-exec -I "$root/preload" -I "$root/tests/unit/unwind" \
-    "$root"/preload/unwind/*.c "$root/tests/unit/unwind/check_walk.c" \
+    "$root"/preload/unwind/*.c "$root/preload/kit/mappings.c" "$root/tests/unit/unwind/check_walk.c" \
     "$root/tests/unit/unwind/fuzz.c" -o "$scratch/check_walk"
 # Linking libprof.so would take Debian's libz and libprotobuf-c for arm64; their headers are
 # the same everywhere.
 find "$root/preload" -name '*.c' | while read -r file; do
     aarch64-linux-gnu-gcc -std=gnu17 -O2 -c -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
         -DLIBPROF_VERSION='"test"' -Wall -Wextra -Werror -Wno-unused-parameter -fPIC \
-        -fvisibility=hidden -ftls-model=initial-exec -I "$root/preload" -I "$build/preload/dump" \
+        -fvisibility=hidden -ftls-model=initial-exec -I "$root/preload" -I "$build/preload/wire" \
         -idirafter /usr/include "$file" -o "$scratch/object"
 done
 timeout 120 qemu-aarch64 -L /usr/aarch64-linux-gnu "$scratch/check_walk"

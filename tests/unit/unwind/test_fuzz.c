@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 #include "tables.h"
-#include "unwind/module_table.h"
+#include "unwind/module_private.h"
 #include "unwind/unwind.h"
 
 #include <signal.h>

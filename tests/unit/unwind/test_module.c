@@ -8,9 +8,9 @@
 
 #include "unwind/arch.h"
 #include "unwind/cache.h"
-#include "unwind/memory.h"
 #include "unwind/module.h"
-#include "unwind/module_table.h"
+#include "unwind/module_private.h"
+#include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
 #include <dlfcn.h>

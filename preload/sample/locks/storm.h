@@ -1,0 +1,95 @@
+/*
+ * Storms: a thread that waits again and again, each time for a moment. What a look at
+ * a wait costs (two clocks, the table of waiters) is then more than the wait itself, and
+ * worse, it is paid between two threads that hand a lock to each other. So in a storm
+ * one in so many is looked at and stands for that many: the weight is known
+ * before the wait, so sums stay unbiased. The others are watched by the processor's counter
+ * alone, lest a long one among them be lost, or counted that often.
+ *
+ * What is drawn is a wait, one in STORM_WEIGHT, or, for mutexes, a call that may have to wait: one
+ * that isn't drawn then needs no attempt before the real call (hooks/mutex.c says why that counts).
+ * Calls come in blocks, and of each block one is drawn. How large the next block is, the time since
+ * the last draw says, so that draws are about as far apart in any storm.
+ *
+ * One storm for each thread, in its state; all zero is a new one. Context: hooks.
+ */
+#ifndef LIBPROF_SAMPLE_LOCKS_STORM_H
+#define LIBPROF_SAMPLE_LOCKS_STORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The processor's counter: 64 bits that count at a constant rate (x86-64: Intel SDM
+ * vol. 3, 18.17; aarch64: Arm ARM D12.1), no call and no memory. What it counts is compared,
+ * never shown.
+ *
+ * A window in which waits are counted is 1 to 4 ms at 1 to 4 GHz on x86-64, and 0.3 to
+ * 10 ms with aarch64's 1 GHz to 25 MHz; a wait is long from a 16th of one on (65 to 260 us, 16 to
+ * 650 us).
+ */
+#if defined(__x86_64__)
+#define STORM_WINDOW_SHIFT 22
+static inline uint64_t storm_ticks(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+#elif defined(__aarch64__)
+#define STORM_WINDOW_SHIFT 18
+static inline uint64_t storm_ticks(void)
+{
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+}
+#else
+#error "no counter known for this processor"
+#endif
+#define STORM_LONG (UINT64_C(1) << (STORM_WINDOW_SHIFT - 4))
+/* So many draws of calls in a window are aimed at. */
+#define STORM_DRAWS 32
+
+/* A thread that waits more than this often in a window is in a storm. */
+#define STORM_WAITS 16
+#define STORM_WEIGHT 64
+/* From then on calls are drawn, until so many windows are over or a wait lasts one. Blocks have
+ * STORM_WEIGHT calls at least, and up to STORM_MAX_WEIGHT: powers of two. */
+#define STORM_WINDOWS 16
+#define STORM_MAX_WEIGHT 512
+
+enum { STORM_CALM = -1, STORM_ASK = 0 };
+
+struct storm {
+    uint64_t ticks, ns; /* one moment by the counter and by CLOCK_MONOTONIC */
+    uint32_t window;    /* the present one, modulo 2^32 */
+    uint32_t draws;     /* random bits left, and a 1 above them */
+    int32_t skip;       /* calls to pass before the next that is drawn, or STORM_... */
+    uint32_t drawn_at;  /* when the last was, by the counter modulo 2^32 */
+    uint16_t block;     /* calls in its block */
+    uint16_t rest;      /* how many of those come after it */
+    uint16_t since;     /* the window in which the storm began, modulo 2^16 */
+    uint8_t count;      /* waits looked at in the window */
+    bool on;            /* another block will come; false: the last one's call has been drawn */
+};
+
+/* How many waits the one that begins at `ticks` stands for; 0: it is only watched. */
+unsigned storm_weigh(struct storm *storm, uint64_t ticks);
+
+/* How many calls does this one stand for, skip being STORM_ASK? 0: the storm is over, none is
+ * drawn. */
+unsigned storm_draw_call(struct storm *storm, uint64_t ticks);
+
+/* A watched wait, drawn or not, has lasted so many ticks: after a window's the storm is over. */
+void storm_watched(struct storm *storm, uint64_t ticks);
+
+/* Notes what both clocks say now. To be called for waits that are looked at. */
+static inline void storm_note(struct storm *storm, uint64_t ticks, uint64_t ns)
+{
+    storm->ticks = ticks;
+    storm->ns = ns;
+}
+
+/* ns from `ticks`, later than the last note, to now, of which both clocks are given. */
+uint64_t storm_ns(const struct storm *storm, uint64_t ticks, uint64_t now_ticks, uint64_t now_ns);
+
+#endif

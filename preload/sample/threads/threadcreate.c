@@ -1,0 +1,200 @@
+#include "sample/threads/threadcreate.h"
+#include "kit/mappings.h"
+#include "kit/sys.h"
+#include "ledger/counter.h"
+#include "runtime/config.h"
+#include "runtime/real.h"
+#include "sample/core/handler.h"
+#include "sample/core/recorder.h"
+#include "sample/core/scratch.h"
+#include "sample/cpu/cpu.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+
+/* Records in flight at one moment: threads created that haven't run yet. */
+#define BIRTHS 4096u
+
+/* From glibc: more rounds of destructors aren't made (pthread_key_create(3)). */
+#define LAST_ROUND ((uintptr_t)PTHREAD_DESTRUCTOR_ITERATIONS)
+
+static _Atomic(uintptr_t) births;     /* BIRTHS records */
+static _Atomic(uint32_t) births_used; /* records taken for the first time */
+static _Atomic(uint64_t) births_free; /* high 32 bits: changes; low 32: first free + 1 */
+
+static pthread_key_t key;
+static _Atomic(uint32_t) key_state; /* 0 = not made, 1 = being made, 2 = there, 3 = refused */
+
+static struct thread_birth *birth_table(void)
+{
+    uintptr_t table = atomic_load_explicit(&births, memory_order_acquire);
+    if (!table && !handler_sealed()) {
+        size_t size = BIRTHS * sizeof(struct thread_birth);
+        void *mine = mappings_map(size);
+        if (mine && atomic_compare_exchange_strong(&births, &table, (uintptr_t)mine))
+            table = (uintptr_t)mine;
+        else if (mine)
+            mappings_unmap(mine, size);
+    }
+    return (struct thread_birth *)table;
+}
+
+static struct thread_birth *birth_take(void)
+{
+    struct thread_birth *table = birth_table();
+    if (!table)
+        return NULL;
+    uint64_t old = atomic_load(&births_free), wanted;
+    uint32_t first;
+    do {
+        first = (uint32_t)old;
+        if (first == 0) {
+            uint32_t n = atomic_load(&births_used);
+            do {
+                if (n >= BIRTHS)
+                    return NULL;
+            } while (!atomic_compare_exchange_weak(&births_used, &n, n + 1));
+            return &table[n];
+        }
+        /* another thread may have taken it: then `next` is stale and the exchange fails */
+        uint32_t next = atomic_load_explicit(&table[first - 1].next, memory_order_relaxed);
+        wanted = ((old >> 32) + 1) << 32 | next;
+    } while (!atomic_compare_exchange_weak(&births_free, &old, wanted));
+    return &table[first - 1];
+}
+
+static void birth_give(struct thread_birth *birth)
+{
+    uint32_t mine = (uint32_t)(birth - birth_table()) + 1;
+    uint64_t old = atomic_load(&births_free), wanted;
+    do {
+        atomic_store_explicit(&birth->next, (uint32_t)old, memory_order_relaxed);
+        wanted = ((old >> 32) + 1) << 32 | mine;
+    } while (!atomic_compare_exchange_weak(&births_free, &old, wanted));
+}
+
+/* The thread is over: its table entry, timer and plane. */
+static void ended(void)
+{
+    struct thread_state *self = &thread_self;
+    if (self->ended)
+        return;
+    if (self->epoch != 0 && self->epoch == recorder_epoch() && recorder_enter()) {
+        cpu_thread_end(self->start);
+        thread_refresh_name();
+        thread_end();
+        recorder_leave();
+    }
+}
+
+/* The key's destructor. Other keys' destructors, which may allocate, run before
+ * and after ours in every round: in the last one it is time to go. */
+static void key_destroyed(void *value)
+{
+    uintptr_t round = (uintptr_t)value;
+    int saved = errno;
+    if (round < LAST_ROUND && real.pthread_setspecific(key, (void *)(round + 1)) == 0) {
+        errno = saved;
+        return;
+    }
+    ended();
+    errno = saved;
+}
+
+/* The key comes with the first thread: single-threaded programs have all of theirs. */
+static bool key_made(void)
+{
+    uint32_t expected = 0;
+    if (atomic_load_explicit(&key_state, memory_order_acquire) == 2)
+        return true;
+    if (!real.pthread_key_create || !real.pthread_setspecific ||
+        !atomic_compare_exchange_strong(&key_state, &expected, 1))
+        return false;
+    bool made = real.pthread_key_create(&key, key_destroyed) == 0;
+    atomic_store_explicit(&key_state, made ? 2 : 3, memory_order_release);
+    return made;
+}
+
+void threadcreate_stop(void)
+{
+    if (atomic_exchange(&key_state, 0) == 2 && real.pthread_key_delete)
+        real.pthread_key_delete(key);
+}
+
+struct thread_birth *threadcreate_begin(size_t stack_size)
+{
+    if (!recorder_enter())
+        return NULL;
+    struct thread_birth *birth = key_made() ? birth_take() : NULL;
+    if (birth) {
+        birth->stack_size = stack_size;
+        birth->masked = thread_self.masked;
+        birth->creator = birth->site = 0;
+        birth->epoch = recorder_epoch();
+    }
+    if (birth && config.profiles & 1u << CONFIG_THREADCREATE && recorder_ledger()) {
+        struct scratch scratch;
+        enum unwind_end end;
+        scratch_open(&scratch, (unsigned)config.depth);
+        unsigned depth = unwind_here(&thread_self.stack, scratch.frames, scratch.max, &end);
+        if (depth) {
+            birth->site = ledger_site(LEDGER_KIND_THREADCREATE, 0, scratch.frames, depth, end);
+            birth->creator = ledger_stack(scratch.frames, depth, end);
+        }
+        scratch_close(&scratch);
+    }
+    recorder_leave();
+    return birth;
+}
+
+void threadcreate_done(uint32_t site)
+{
+    if (!site || !recorder_enter())
+        return;
+    struct ledger_counter *counter = ledger_counter(thread_self.plane, site);
+    if (counter)
+        thread_add(&counter->count, 1);
+    recorder_leave();
+}
+
+void threadcreate_failed(struct thread_birth *birth)
+{
+    birth_give(birth);
+}
+
+/* Where the thread's stack lies. glibc puts the thread's control block (2.3 KiB), at
+ * which the thread pointer points, on top of the stack, whoever supplied it, and
+ * the guard, a page unless the program says otherwise, at the low end of its size. */
+static void note_stack(size_t size)
+{
+    const size_t guard = 4096 + 2048;
+    struct unwind_stack *stack = &thread_self.stack;
+    stack->high = (uintptr_t)__builtin_thread_pointer();
+    stack->low = size > guard && size < stack->high ? stack->high - size + guard : 0;
+    stack->low &= ~(uintptr_t)4095; /* the guard is whole pages, the size needn't be */
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (here >= stack->high || here < stack->low)
+        stack->low = stack->high = 0;
+}
+
+struct thread_start threadcreate_born(struct thread_birth *record)
+{
+    struct thread_state *self = &thread_self;
+    struct thread_birth birth = *record;
+    birth_give(record);
+    if (birth.stack_size)
+        note_stack(birth.stack_size);
+    self->start = birth.start.routine;
+    self->masked = birth.masked;
+    if (!recorder_enter()) /* sets the thread up, timer and all */
+        return birth.start;
+    if (birth.creator && birth.epoch == recorder_epoch())
+        self->creator = birth.creator;
+    if (real.pthread_setspecific(key, (void *)1) != 0)
+        cpu_thread_end(0); /* its end wouldn't be noticed, and the timer outlive it */
+    if (ledger_exists())
+        thread_index();
+    recorder_leave();
+    return birth.start;
+}

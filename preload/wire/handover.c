@@ -1,0 +1,173 @@
+#include "wire/handover.h"
+
+#include "kit/sys.h"
+#include "runtime/config.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+/* A full queue of waiting connections (a stopped collector, or hundreds of
+ * processes starting at once) is tried again this often: 50 ms at worst, once in
+ * the life of a process. */
+#define CONNECT_TRIES 10
+#define CONNECT_PAUSE_NS 5000000
+
+/* The collector that took the memory, as SO_PEERCRED names it (unix(7): who
+ * called listen); 0 = nobody did. A forked child's value is its parent's until
+ * it makes its own ledger, before which it has nothing to dump. */
+static _Atomic(int) collector_pid;
+
+int handover_asked_by;
+
+static int peer_pid(int fd)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof peer;
+    if (sys_call5(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return 0;
+    /* 0: a collector outside of our pid namespace; one such is taken for another */
+    return peer.pid ? peer.pid : -1;
+}
+
+/* A connected descriptor, or -errno. Never waits but for the pauses above. */
+static int connect_now(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timespec pause = {0, CONNECT_PAUSE_NS};
+    size_t length = strlen(config.socket);
+    if (length == 0 || length >= sizeof address.sun_path)
+        return -ENOENT;
+    memcpy(address.sun_path, config.socket, length);
+    long fd = sys_call3(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return (int)fd;
+    long done = -EAGAIN;
+    for (int n = 0; n < CONNECT_TRIES && (done == -EAGAIN || done == -EINTR); n++) {
+        if (n)
+            sys_call2(SYS_nanosleep, &pause, NULL);
+        done = sys_call3(SYS_connect, fd, &address,
+                         offsetof(struct sockaddr_un, sun_path) + length + 1);
+    }
+    if (done < 0) {
+        sys_call1(SYS_close, fd);
+        return (int)done;
+    }
+    return (int)fd;
+}
+
+/* HELLO with the descriptor. It fits the socket's buffer (it is the first thing
+ * in it), so there is nothing to wait for. */
+static int send_hello(int fd, int memfd, uint64_t size, const char *exe)
+{
+    size_t path = strnlen(exe, 4096);
+    struct handover_hello hello = {
+        .pid = (uint32_t)sys_getpid(),
+        .asked_by = (uint32_t)handover_asked_by,
+        .boot_ns = sys_clock_ns(CLOCK_BOOTTIME),
+        .ledger_size = memfd >= 0 ? size : 0,
+    };
+    struct handover_frame frame = {
+        .magic = HANDOVER_MAGIC,
+        .version = HANDOVER_VERSION,
+        .type = HANDOVER_HELLO,
+        .length = (uint32_t)(sizeof hello + path),
+    };
+    struct iovec parts[] = {{&frame, sizeof frame}, {&hello, sizeof hello}, {(void *)exe, path}};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof memfd)] = {0};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
+    if (memfd >= 0) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        struct cmsghdr *passed = CMSG_FIRSTHDR(&message);
+        passed->cmsg_level = SOL_SOCKET;
+        passed->cmsg_type = SCM_RIGHTS;
+        passed->cmsg_len = CMSG_LEN(sizeof memfd);
+        memcpy(CMSG_DATA(passed), &memfd, sizeof memfd);
+    }
+    long sent = sys_call3(SYS_sendmsg, fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0)
+        return (int)sent;
+    return (size_t)sent == sizeof frame + frame.length ? 0 : -EIO;
+}
+
+bool handover_ledger(int memfd, uint64_t size, const char *exe)
+{
+    atomic_store(&collector_pid, 0);
+    int fd = connect_now();
+    if (fd < 0)
+        return false;
+    int wrong = send_hello(fd, memfd, size, exe);
+    if (!wrong && memfd >= 0)
+        atomic_store(&collector_pid, peer_pid(fd));
+    sys_call1(SYS_close, fd);
+    return !wrong;
+}
+
+bool handover_dump(uint32_t sequence, enum handover_reason reason)
+{
+    int known = atomic_load(&collector_pid);
+    if (!known)
+        return false;
+    int fd = connect_now();
+    if (fd < 0)
+        return false;
+    struct handover_dump dump = {sequence, reason, sys_clock_ns(CLOCK_REALTIME)};
+    int wrong =
+        peer_pid(fd) == known ? handover_send(fd, HANDOVER_DUMP, &dump, sizeof dump) : -ESTALE;
+    sys_call1(SYS_close, fd);
+    return !wrong;
+}
+
+int handover_open(const char *exe)
+{
+    int fd = connect_now();
+    if (fd < 0)
+        return fd;
+    int wrong = send_hello(fd, -1, 0, exe);
+    if (wrong) {
+        sys_call1(SYS_close, fd);
+        return wrong;
+    }
+    /* From here on a dump streams: it may wait for the reader, for so long. */
+    struct timeval patience = {2, 0};
+    sys_call5(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    long flags = sys_call2(SYS_fcntl, fd, F_GETFL);
+    if (flags >= 0)
+        sys_call3(SYS_fcntl, fd, F_SETFL, flags & ~(long)O_NONBLOCK);
+    return fd;
+}
+
+int handover_send(int fd, enum handover_type type, const void *body, size_t length)
+{
+    struct handover_frame frame = {
+        .magic = HANDOVER_MAGIC,
+        .version = HANDOVER_VERSION,
+        .type = (uint16_t)type,
+        .length = (uint32_t)length,
+    };
+    struct iovec parts[] = {{&frame, sizeof frame}, {(void *)body, length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = length ? 2 : 1};
+    if (length > HANDOVER_FRAME_MAX)
+        return -EMSGSIZE;
+    while (message.msg_iovlen) {
+        long sent = sys_call3(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+        if (sent == -EINTR)
+            continue;
+        if (sent < 0)
+            return (int)sent;
+        while (message.msg_iovlen && (size_t)sent >= message.msg_iov->iov_len) {
+            sent -= (long)message.msg_iov->iov_len;
+            message.msg_iov++;
+            message.msg_iovlen--;
+        }
+        if (message.msg_iovlen) {
+            message.msg_iov->iov_base = (char *)message.msg_iov->iov_base + sent;
+            message.msg_iov->iov_len -= (size_t)sent;
+        }
+    }
+    return 0;
+}
