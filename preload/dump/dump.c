@@ -28,28 +28,17 @@ static enum dump_reason next_reason; /* the same */
 static atomic_bool dump_again;       /* what was asked for meanwhile is a dump */
 static atomic_bool last_succeeded;
 void (*dump_thread_walk)(void);
-static atomic_bool forbidden;
 
 static uint64_t state_of(uint32_t pid, enum phase phase)
 {
     return (uint64_t)pid << 8 | phase;
 }
 
-void dump_forbid(bool forbid)
-{
-    atomic_store(&forbidden, forbid);
-}
-
-bool dump_forbidden(void)
-{
-    return atomic_load_explicit(&forbidden, memory_order_relaxed);
-}
-
 bool dump_owns_ledger(void)
 {
     const struct ledger_header *header = ledger;
 
-    return header && !dump_forbidden() && header->pid == (uint32_t)sys_getpid();
+    return header && !sys_forbidden() && header->pid == (uint32_t)sys_getpid();
 }
 
 bool dump_is_own_thread(uint32_t tid)

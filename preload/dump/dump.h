@@ -4,6 +4,8 @@
  * One dump runs at a time, on the bare thread (bare.h). A request made meanwhile
  * is answered by one more dump after it, however many requests there are.
  *
+ * No dump is made while system calls are forbidden (kit/sys.h).
+ *
  * Context: everything here is AS-safe and leaves errno alone. In a process that
  * has no ledger of its own (nothing recorded yet, a forked child before its
  * first event, a vfork child) nothing happens.
@@ -41,10 +43,6 @@ void dump_tick(void);
 
 /* Waits for a dump that is being made, half a minute at most. */
 void dump_wait(void);
-
-/* No dump, and no system call, from now on: a seccomp filter may be in force. */
-void dump_forbid(bool forbidden);
-bool dump_forbidden(void);
 
 /* Whether this process, by this very pid, owns the ledger in force. */
 bool dump_owns_ledger(void);

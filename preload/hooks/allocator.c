@@ -7,7 +7,7 @@
 #include "runtime/log.h"
 #include "runtime/object.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "sample/core/thread.h"
 #include "sample/heap/heap.h"
 #include "slots/rebind.h"

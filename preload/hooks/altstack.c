@@ -11,19 +11,19 @@
 #include "kit/sys.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
 
 EXPORT int sigaltstack(const stack_t *stack, stack_t *old)
 {
     if (!real.sigaltstack)
-        recorder_active();
+        gate_active();
     /* before it is there; what can't be read is the kernel's to refuse */
-    if (stack && handler_signal && !handler_sealed() && !recorder_in_vfork_child() &&
+    if (stack && own_signal && !sys_forbidden() && !gate_in_vfork_child() &&
         sys_is_readable((uintptr_t)&stack->ss_size) && !(stack->ss_flags & SS_DISABLE)) {
-        if (stack->ss_size < handler_stack_needed())
+        if (stack->ss_size < own_signal_stack_needed())
             signals_leave_alternate_stacks();
-        if (stack->ss_size < 2 * handler_stack_needed()) /* the program's handler and ours */
+        if (stack->ss_size < 2 * own_signal_stack_needed()) /* the program's handler and ours */
             signal_block_on_alternate_stacks();
     }
     return real.sigaltstack ? real.sigaltstack(stack, old)

@@ -6,14 +6,14 @@
  */
 #include "hooks/export.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "unwind/module.h"
 
 #include <dlfcn.h>
 
 EXPORT int dlclose(void *handle)
 {
-    if (!recorder_active())
+    if (!gate_active())
         return real.dlclose(handle);
     module_before_unload();
     int result = real.dlclose(handle);

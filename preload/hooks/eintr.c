@@ -9,7 +9,8 @@
 #include "hooks/export.h"
 #include "hooks/repeat.h"
 #include "hooks/sigmask.h"
-#include "sample/core/handler.h"
+#include "sample/core/own_signal.h"
+#include "sample/dispatch.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -169,7 +170,7 @@ EXPORT int pause(void)
     sigset_t now;
     if (!sigmask_shuts_out() || real.sigprocmask(SIG_SETMASK, NULL, &now) != 0)
         return REPEAT(real.pause(), (void)0);
-    sigaddset(&now, handler_signal);
+    sigaddset(&now, own_signal);
     EINTR_SAVE_FRAME_POINTER();
     return real.sigsuspend(&now);
 }
@@ -182,7 +183,7 @@ EXPORT int sigsuspend(const sigset_t *mask)
     if (!sigmask_shuts_out() || !sys_is_readable((uintptr_t)mask))
         return UNDER_MASK(mask, REPEAT(real.sigsuspend(mask), (void)0));
     copy = *mask;
-    sigaddset(&copy, handler_signal);
+    sigaddset(&copy, own_signal);
     EINTR_SAVE_FRAME_POINTER();
     return real.sigsuspend(&copy);
 }
@@ -199,7 +200,7 @@ EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
         return (int)repeat_raw(-ENOSYS);
     do
         signo = REPEAT(real.sigwaitinfo(set, &came), (void)0);
-    while (signo > 0 && handler_waited_for(&came));
+    while (signo > 0 && dispatch_waited_for(&came));
     if (signo > 0 && info)
         *info = came;
     return signo;
@@ -216,7 +217,7 @@ EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct times
     for (;;) {
         signo = REPEAT(real.sigtimedwait(set, &came, timeout),
                        timeout = repeat_left(timeout, end, &left));
-        if (signo <= 0 || !handler_waited_for(&came))
+        if (signo <= 0 || !dispatch_waited_for(&came))
             break;
         timeout = repeat_left(timeout, end, &left);
     }

@@ -9,7 +9,7 @@
 const char *environment_preload(char *const *envp)
 {
     /* What isn't one is the kernel's to refuse (EFAULT, execve(2)). */
-    if (envp != environ && !handler_sealed() && !sys_is_readable((uintptr_t)envp))
+    if (envp != environ && !sys_forbidden() && !sys_is_readable((uintptr_t)envp))
         return NULL;
     for (; envp && *envp; envp++)
         if (follow_strip_preload(*envp, NULL))

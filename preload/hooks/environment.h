@@ -9,7 +9,7 @@
 #ifndef LIBPROF_HOOKS_ENVIRONMENT_H
 #define LIBPROF_HOOKS_ENVIRONMENT_H
 
-#include "sample/core/handler.h"
+#include "kit/sys.h"
 #include <alloca.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ char *const *environment_without(char *const *envp, const char *preload, char **
     __extension__({                                                                                \
         char *const *given = (envp);                                                               \
         const char *preload = environment_preload(given);                                          \
-        if (preload && (environment_ends_here() || (!handler_sealed() && (is_foreign))))           \
+        if (preload && (environment_ends_here() || (!sys_forbidden() && (is_foreign))))            \
             given = environment_without(given, preload,                                            \
                                         alloca((environment_count(given) + 1) * sizeof *given),    \
                                         alloca(strlen(preload) + 1));                              \

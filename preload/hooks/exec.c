@@ -4,7 +4,7 @@
  *
  * Usual context: a vfork child, or a forked one of a threaded program: nothing
  * here may lock or allocate, a child without a ledger of its own writes nothing,
- * and it isn't made to start a recorder for it (recorder_active). posix_spawn is spawn.c's; system
+ * and it isn't made to start a recorder for it (gate_active). posix_spawn is spawn.c's; system
  * and popen exec inside libc: the shell looks after itself (runtime/follow.h).
  */
 #include "dump/dump.h"
@@ -15,8 +15,8 @@
 #include "runtime/foreign.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
 
 #include <alloca.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 static void before_exec(const char *path)
 {
     if (!real.execve)
-        recorder_active(); /* resolves it, should this be the process's first hook */
+        gate_active(); /* resolves it, should this be the process's first hook */
     if (!config.selected)
         return;
     signals_before_exec();
@@ -36,13 +36,13 @@ static void before_exec(const char *path)
     if (config.at_exit && dump_owns_ledger() &&
         (!path || sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0))
         dump_run(DUMP_REASON_EXEC);
-    handler_before_exec();
+    own_signal_before_exec();
 }
 
 static int after_failure(int result)
 {
     if (config.selected) { /* errno stays: they are raw, or succeed */
-        handler_after_failed_exec();
+        own_signal_after_failed_exec();
         signals_after_failed_exec();
     }
     return result;

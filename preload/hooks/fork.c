@@ -10,22 +10,23 @@
  */
 #include "hooks/export.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "sample/cpu/cpu.h"
+#include "sample/profiler.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 EXPORT pid_t fork(void)
 {
-    if (!recorder_active()) /* also resolves the real one, should this be the first call */
+    if (!gate_active()) /* also resolves the real one, should this be the first call */
         return real.fork();
     uint64_t mask;
     cpu_before_fork(&mask);
     pid_t pid = real.fork();
     int saved = errno;
     if (pid == 0)
-        recorder_after_fork();
+        profiler_after_fork();
     cpu_after_fork(&mask, pid == 0);
     errno = saved;
     return pid;
@@ -34,7 +35,7 @@ EXPORT pid_t fork(void)
 /* Marks the thread and gives the real vfork back. */
 static __attribute__((used)) pid_t (*vfork_prepare(void))(void)
 {
-    if (recorder_active())
+    if (gate_active())
         thread_self.vforked = true;
     return real.vfork;
 }

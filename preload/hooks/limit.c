@@ -7,14 +7,14 @@
 #include "kit/sys.h"
 #include "ledger/memory.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 
 #include <sys/resource.h>
 
 static void before_limit(int resource, bool own, const void *limit)
 {
     /* a forked child gives up its view of its parent's ledger by this, too */
-    bool active = recorder_active();
+    bool active = gate_active();
     if (resource == RLIMIT_AS && own && limit && active)
         memory_trim();
 }

@@ -5,8 +5,7 @@
 #define LIBPROF_HOOKS_LOCK_H
 
 #include "kit/sys.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -47,9 +46,9 @@ static inline bool lock_time_is_valid(clockid_t clock, const struct timespec *un
 /* Is this thread the one that a mutex's word or owner field names? */
 static inline bool lock_is_own_tid(uint32_t tid)
 {
-    if (recorder_active() && thread_self.epoch == recorder_epoch())
+    if (gate_active() && thread_self.epoch == gate_epoch())
         return tid == thread_self.tid;
-    return handler_sealed() || tid == (uint32_t)sys_gettid(); /* sealed: it can't be asked */
+    return sys_forbidden() || tid == (uint32_t)sys_gettid(); /* sealed: it can't be asked */
 }
 
 /* Does an unlock let others have the mutex? Not the inner one of a recursive mutex, and not

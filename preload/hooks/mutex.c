@@ -17,6 +17,7 @@
 #include "hooks/export.h"
 #include "hooks/lock.h"
 #include "runtime/real.h"
+#include "sample/core/gate.h"
 #include "sample/locks/contention.h"
 
 #include <linux/futex.h>
@@ -142,7 +143,7 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
  * has any mutex (runtime/relocated.h). */
 static __attribute__((noinline, cold)) int lock_early(pthread_mutex_t *mutex)
 {
-    recorder_active();
+    gate_active();
     return real.pthread_mutex_lock ? real.pthread_mutex_lock(mutex) : 0;
 }
 
@@ -200,7 +201,7 @@ static __attribute__((noinline)) int unlock_waited_for(pthread_mutex_t *mutex)
 
 static __attribute__((noinline, cold)) int unlock_early(pthread_mutex_t *mutex)
 {
-    recorder_active();
+    gate_active();
     return real.pthread_mutex_unlock ? real.pthread_mutex_unlock(mutex) : 0;
 }
 

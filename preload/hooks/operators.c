@@ -16,7 +16,7 @@ static struct {
 
 /*
  * An exception passes through these frames; the guard it leaves behind is
- * recognized as stale by the next hook (recorder.h).
+ * recognized as stale by the next hook (gate.h).
  */
 #define HOOK_NEW(name, parameters, arguments)                                                      \
     static void *hook_##name parameters                                                            \

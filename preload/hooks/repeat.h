@@ -9,7 +9,7 @@
 #include "runtime/real.h"
 #include "runtime/relocated.h"
 #include "sample/core/eintr.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
  * hook. False: another thread is just looking them up, or the C library has no
  * such function. */
 #define REPEAT_READY(name)                                                                         \
-    (__builtin_expect(real.name != NULL, 1) || (recorder_active(), real.name != NULL))
+    (__builtin_expect(real.name != NULL, 1) || (gate_active(), real.name != NULL))
 
 /* What to do then: the bare system call, its error in errno. */
 static inline long repeat_raw(long result)

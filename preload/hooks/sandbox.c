@@ -20,8 +20,8 @@
 #include "runtime/real.h"
 #include "runtime/relocated.h"
 #include "runtime/signals.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -34,15 +34,13 @@
 /* libc's own, past our hook. */
 extern int __sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 
-static void seal(bool sealed)
+/* The last system calls are made here: what others do meanwhile makes none already. */
+static void forbid(bool forbidden)
 {
-    dump_forbid(sealed);
-    signals_seal(sealed);
-    log_forbid(sealed);
-    if (sealed)
+    atomic_store(&sys_calls_forbidden, forbidden);
+    signals_follow_forbidden();
+    if (forbidden)
         memory_open_all();
-    atomic_store(&memory_no_syscalls, sealed);
-    atomic_store(&unwind_no_syscalls, sealed);
 }
 
 /* Where handlers can't return, the signals that are ours alone are ignored: the timers then
@@ -52,7 +50,7 @@ static void ignore_signals(bool ignore)
 {
     static LATE_TABLE struct sigaction handled[2]; /* filters are installed one at a time */
     const struct sigaction ignored = {.sa_handler = SIG_IGN};
-    const int ours[2] = {handler_signal, (int)config.signal};
+    const int ours[2] = {own_signal, (int)config.signal};
 
     for (int i = 0; i < 2; i++) {
         if (!signals_owned(ours[i]) || signals_program_handles(ours[i]))
@@ -88,20 +86,20 @@ static bool lets_handlers_return(long filter)
  * lets handlers return. False: this process isn't concerned. */
 static bool before_filter(long filter)
 {
-    if (recorder_in_vfork_child())
+    if (gate_in_vfork_child())
         return false;
     if (!config.selected) { /* an exec looks at the new program all the same */
-        seal(true);
+        forbid(true);
         return true;
     }
     dump_run(DUMP_REASON_SANDBOX);
     /* What the process and this thread need to go on being recorded takes system
      * calls: now or never. A forked child (sshd's) hasn't it yet. */
-    if (recorder_active() && recorder_ledger() && recorder_enter())
-        recorder_leave();
+    if (gate_active() && gate_ledger() && gate_enter())
+        gate_leave();
     if (filter && !lets_handlers_return(filter))
         ignore_signals(true);
-    seal(true);
+    forbid(true);
     return true;
 }
 
@@ -110,7 +108,7 @@ static bool before_filter(long filter)
 static void after_filter(bool concerned, long result)
 {
     if (concerned && result < 0) {
-        seal(false);
+        forbid(false);
         ignore_signals(false);
     }
 }
@@ -120,7 +118,7 @@ static __attribute__((noinline, cold)) long rare_call(long number, long operatio
                                                       long filter, long d, long e, long f)
 {
     if (!real.syscall)
-        recorder_active();
+        gate_active();
     if (!real.syscall) { /* still being looked up, by another thread */
         long result = sys_call6(number, operation, flags, filter, d, e, f);
         if (result < 0 && result >= -4095) {
@@ -154,7 +152,7 @@ EXPORT int prctl(int option, ...)
         arguments[i] = va_arg(list, unsigned long);
     va_end(list);
     if (!real.prctl)
-        recorder_active();
+        gate_active();
     if (option == PR_SET_SECCOMP && (arguments[0] == SECCOMP_MODE_STRICT || arguments[1]))
         concerned = before_filter(arguments[0] == SECCOMP_MODE_FILTER ? (long)arguments[1] : 0);
     if (!real.prctl)

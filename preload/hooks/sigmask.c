@@ -11,14 +11,15 @@
 #include "hooks/export.h"
 #include "hooks/repeat.h"
 #include "runtime/signals.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
+#include "sample/dispatch.h"
 
 #include <signal.h>
 
 const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy)
 {
-    int mine = handler_signal;
+    int mine = own_signal;
     if (!set || !mine || sigismember(set, mine) != 1 || thread_self.gave_way)
         return set;
     *copy = *set;
@@ -29,8 +30,8 @@ const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy)
 const sigset_t *sigmask_enter(const sigset_t *set, sigset_t *copy, bool *before)
 {
     *before = thread_self.masked;
-    if (set && handler_signal)
-        thread_self.masked = sigismember(set, handler_signal) == 1;
+    if (set && own_signal)
+        thread_self.masked = sigismember(set, own_signal) == 1;
     return sigmask_strip(set, copy);
 }
 
@@ -41,13 +42,13 @@ void sigmask_leave(bool before)
 
 bool sigmask_shuts_out(void)
 {
-    return handler_signal && !signals_program_handles(handler_signal);
+    return own_signal && !signals_program_handles(own_signal);
 }
 
 /* What the program believes after the call. */
 static bool believes(int how, const sigset_t *set, bool before)
 {
-    bool named = set && sigismember(set, handler_signal) == 1;
+    bool named = set && sigismember(set, own_signal) == 1;
     if (how == SIG_SETMASK)
         return set ? named : before;
     return how == SIG_BLOCK ? before || named : before && !named;
@@ -57,7 +58,7 @@ typedef int change_mask(int how, const sigset_t *set, sigset_t *old);
 
 static int change(change_mask *real_change, int how, const sigset_t *set, sigset_t *old)
 {
-    int mine = handler_signal;
+    int mine = own_signal;
     if (!mine)
         return real_change(how, set, old);
     bool before = thread_self.masked, after = believes(how, set, before);
@@ -71,7 +72,7 @@ static int change(change_mask *real_change, int how, const sigset_t *set, sigset
         return result;
     }
     if (!after)
-        handler_take_back();
+        dispatch_take_back();
     if (old && before)
         sigaddset(old, mine);
     return 0;

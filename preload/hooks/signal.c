@@ -6,6 +6,7 @@
  * Sources: signal(2), sysv_signal(3), sigset(3), siginterrupt(3).
  */
 #include "hooks/signal.h"
+#include "sample/dispatch.h"
 
 #include "dump/dump.h"
 #include "hooks/export.h"
@@ -14,8 +15,8 @@
 #include "runtime/real.h"
 #include "runtime/signals.h"
 #include "sample/core/eintr.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
 #include "wire/handover.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static _Atomic(uint32_t) dying_pid; /* who already dumps because of a fatal sign
 static bool ours(int signo)
 {
     if (!real.sigaction)
-        recorder_active();
+        gate_active();
     return signals_owned(signo);
 }
 
@@ -41,7 +42,7 @@ static int act(int signo, const struct sigaction *action, struct sigaction *old)
 {
     struct sigaction view;
 
-    if (recorder_in_vfork_child())
+    if (gate_in_vfork_child())
         return signals_apply_only(signo, action, old);
     if (!signals_give_back(signo, action, &view))
         return signals_action(signo, action, old);
@@ -77,8 +78,8 @@ static sighandler_t set_sysv(int signo, sighandler_t handler)
 
 /* Signals that tell of a fault or an abort. */
 #define FAULTS                                                                                     \
-    (HANDLER_BIT(SIGSEGV) | HANDLER_BIT(SIGBUS) | HANDLER_BIT(SIGFPE) | HANDLER_BIT(SIGILL) |      \
-     HANDLER_BIT(SIGABRT) | HANDLER_BIT(SIGTRAP) | HANDLER_BIT(SIGSYS))
+    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) |          \
+     SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS))
 
 /* Signals whose handler, as the program set it, blocks the sampling signal. */
 static _Atomic(uint64_t) blocks_sampling;
@@ -88,7 +89,7 @@ static atomic_bool small_stacks;
 
 static bool keeps_sampling_out(int signo, const struct sigaction *action)
 {
-    return HANDLER_BIT(signo) & FAULTS ||
+    return SIGNAL_BIT(signo) & FAULTS ||
            (atomic_load(&small_stacks) && action->sa_flags & SA_ONSTACK);
 }
 
@@ -103,7 +104,7 @@ void signal_block_on_alternate_stacks(void)
             now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN ||
             !keeps_sampling_out(signo, &now))
             continue;
-        sigaddset(&now.sa_mask, handler_signal); /* the program isn't told, as by set_other */
+        sigaddset(&now.sa_mask, own_signal); /* the program isn't told, as by set_other */
         real.sigaction(signo, &now, NULL);
     }
 }
@@ -117,12 +118,12 @@ void signal_block_on_alternate_stacks(void)
  */
 static int set_other(int signo, const struct sigaction *action, struct sigaction *old)
 {
-    int mine = handler_signal;
+    int mine = own_signal;
     struct sigaction changed;
 
-    if (!mine || signo < 1 || signo >= _NSIG || recorder_in_vfork_child())
+    if (!mine || signo < 1 || signo >= _NSIG || gate_in_vfork_child())
         return real.sigaction(signo, action, old);
-    uint64_t bit = HANDLER_BIT(signo);
+    uint64_t bit = SIGNAL_BIT(signo);
     bool had = (atomic_load(&blocks_sampling) & bit) != 0;
     bool wants = action && sigismember(&action->sa_mask, mine) == 1;
     if (action) {
@@ -216,12 +217,12 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
 /* What the sampling signal's handler calls when somebody outside asks (handover.h). */
 static void on_asked(enum handover_ask ask)
 {
-    if (recorder_in_vfork_child())
+    if (gate_in_vfork_child())
         return;
     if (ask == HANDOVER_ASK_THREADS && dump_owns_ledger())
         dump_request(DUMP_REASON_COMMAND);
     /* a process that recorded nothing gets its (empty) profiles too: asked for */
-    if (ask == HANDOVER_ASK_DUMP && !dump_forbidden() && recorder_active() && recorder_ledger())
+    if (ask == HANDOVER_ASK_DUMP && !sys_forbidden() && gate_active() && gate_ledger())
         dump_request(DUMP_REASON_SIGNAL);
 }
 
@@ -242,7 +243,7 @@ static bool on_dump_signal(int signo, siginfo_t *info, void *context)
         return false;
     if (from_the_program(info))
         signals_die(signo);
-    else if (handler_has_room(context))
+    else if (own_signal_has_room(context))
         on_asked(HANDOVER_ASK_DUMP);
     eintr_note(context);
     return true;
@@ -263,7 +264,7 @@ static bool on_fatal_signal(int signo, siginfo_t *info, void *context)
 
 void signal_start_dumps(void)
 {
-    handler_asked = on_asked;
+    dispatch_asked = on_asked;
     if (config.signal) /* not where it comes ignored: that is handed down, too */
         signals_own((int)config.signal, on_dump_signal, SA_RESTART | SA_ONSTACK, SIGNALS_LENT);
 }
@@ -274,7 +275,7 @@ static void restore_masks(int mine)
     uint64_t wants = atomic_load(&blocks_sampling);
     for (int signo = 1; signo < _NSIG; signo++) {
         struct sigaction now;
-        bool wanted = wants & HANDLER_BIT(signo);
+        bool wanted = wants & SIGNAL_BIT(signo);
         if (signals_owned(signo) || signals_real_action(signo, NULL, &now) != 0 ||
             (sigismember(&now.sa_mask, mine) == 1) == wanted)
             continue;
@@ -290,10 +291,10 @@ static void restore_masks(int mine)
 
 void signal_stop(void)
 {
-    if (handler_signal)
-        restore_masks(handler_signal);
+    if (own_signal)
+        restore_masks(own_signal);
     signals_disown();
-    handler_stop();
+    dispatch_stop();
 }
 
 void signal_start(void)

@@ -11,7 +11,7 @@
 #include "kit/sys.h"
 #include "runtime/foreign.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -103,7 +103,7 @@ EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
                        const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
     if (!real.posix_spawn)
-        recorder_active(); /* resolves it, should this be the process's first hook */
+        gate_active(); /* resolves it, should this be the process's first hook */
     char *const *chosen = ENVIRONMENT(envp, is_foreign(foreign_is_program, path, actions));
     return real.posix_spawn(pid, path, actions, attributes, argv, chosen);
 }
@@ -112,7 +112,7 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
                         const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
     if (!real.posix_spawnp)
-        recorder_active();
+        gate_active();
     char *const *chosen = ENVIRONMENT(envp, is_foreign(foreign_is_found, file, actions));
     return real.posix_spawnp(pid, file, actions, attributes, argv, chosen);
 }

@@ -10,8 +10,9 @@
  */
 #include "hooks/export.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
-#include "sample/threads/threadcreate.h"
+#include "sample/core/gate.h"
+#include "sample/core/thread_entry.h"
+#include "sample/threadcreate.h"
 
 #include <errno.h>
 
@@ -50,8 +51,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument)
 {
     int saved = errno;
-    struct thread_birth *birth =
-        recorder_active() ? threadcreate_begin(stack_size(attributes)) : NULL;
+    struct thread_birth *birth = gate_active() ? threadcreate_begin(stack_size(attributes)) : NULL;
     errno = saved;
     if (!birth)
         return real.pthread_create(thread, attributes, start, argument);
@@ -68,7 +68,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 EXPORT int thrd_create(thrd_t *thread, int (*start)(void *), void *argument)
 {
     int saved = errno;
-    struct thread_birth *birth = recorder_active() ? threadcreate_begin(stack_size(NULL)) : NULL;
+    struct thread_birth *birth = gate_active() ? threadcreate_begin(stack_size(NULL)) : NULL;
     errno = saved;
     if (!birth)
         return real.thrd_create ? real.thrd_create(thread, start, argument) : thrd_error;
@@ -86,7 +86,7 @@ EXPORT int thrd_create(thrd_t *thread, int (*start)(void *), void *argument)
  * named by another shows it at its next sample. */
 EXPORT int pthread_setname_np(pthread_t thread, const char *name)
 {
-    recorder_active();
+    gate_active();
     int error = real.pthread_setname_np ? real.pthread_setname_np(thread, name) : ENOSYS;
     if (error == 0 && thread_self.index)
         thread_refresh_name();

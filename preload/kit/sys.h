@@ -9,10 +9,24 @@
 #ifndef LIBPROF_KIT_SYS_H
 #define LIBPROF_KIT_SYS_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
+
+/*
+ * May the program's seccomp filter end it for a system call that it does not make itself
+ * (hazard 59)? Then libprof makes none: what exists is used, what is missing is counted as lost.
+ * Set by hooks/sandbox.c alone.
+ */
+extern _Atomic(bool) sys_calls_forbidden __attribute__((visibility("hidden")));
+
+static inline bool sys_forbidden(void)
+{
+    return atomic_load_explicit(&sys_calls_forbidden, memory_order_relaxed);
+}
 
 #if defined(__x86_64__)
 static inline long sys_call6(long nr, long a, long b, long c, long d, long e, long f)

@@ -189,6 +189,6 @@ void ledger_drop(void)
         return;
     module_set_sink(NULL);
     ledger = NULL;
-    if (!atomic_load(&memory_no_syscalls))
+    if (!sys_forbidden())
         memory_unmap(old);
 }

@@ -19,7 +19,7 @@
 /* The ledger in force, or NULL. Immutable between ledger_create and ledger_drop. */
 extern struct ledger_header *ledger __attribute__((visibility("hidden")));
 
-/* Is it in force, filled? For whoever hasn't been told so (recorder_ledger): another thread may
+/* Is it in force, filled? For whoever hasn't been told so (gate_ledger): another thread may
  * be making it. Plain uses may follow. */
 static inline bool ledger_exists(void)
 {

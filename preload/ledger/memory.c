@@ -7,8 +7,6 @@
 #define MEMORY_CHUNK_SMALL UINT64_C(8192) /* counters: sixteen planes, most of them little used */
 #define MADV_POPULATE_WRITE_NR 23         /* madvise(2), Linux 5.14; absent from older headers */
 
-_Atomic(bool) memory_no_syscalls;
-
 static uint64_t round_up(uint64_t n, uint64_t unit)
 {
     return (n + unit - 1) / unit * unit;
@@ -55,7 +53,7 @@ static bool grow(enum ledger_section_id section, uint64_t end)
         return true;
     /* Other threads may be at the same: each makes all that is claimed, so whoever ends first may
      * say so. */
-    if (!atomic_load_explicit(&memory_no_syscalls, memory_order_relaxed)) {
+    if (!sys_forbidden()) {
         sys_call3(SYS_mprotect, (char *)memory_at(section, have), high - have,
                   PROT_READ | PROT_WRITE);
         long ret = sys_call3(SYS_madvise, (char *)memory_at(section, have), high - have,
@@ -81,8 +79,7 @@ bool memory_reserve_slow(enum ledger_section_id section, uint64_t end)
 
 void memory_trim(void)
 {
-    if (!ledger_exists() || ledger->pid != (uint32_t)sys_getpid() ||
-        atomic_load(&memory_no_syscalls))
+    if (!ledger_exists() || ledger->pid != (uint32_t)sys_getpid() || sys_forbidden())
         return;
     if (atomic_exchange(&trimming, true))
         return;

@@ -15,9 +15,6 @@
 
 #include "ledger/ledger.h"
 
-/* Sets once a seccomp filter may kill us for a new system call (hazard 59). */
-extern _Atomic(bool) memory_no_syscalls;
-
 bool memory_reserve_slow(enum ledger_section_id section, uint64_t end);
 
 /* Makes sure that the section's first `end` bytes may be written. */

@@ -16,7 +16,6 @@ static enum log_level log_level = LOG_QUIET;
 static dev_t stderr_device;
 static ino_t stderr_inode;
 
-static atomic_bool forbidden;
 static atomic_uint lines;
 static _Atomic(uint64_t) last_ns;
 static atomic_uint suppressed;
@@ -35,11 +34,6 @@ static bool stderr_identity(dev_t *device, ino_t *inode)
 void log_init(enum log_level level)
 {
     log_level = stderr_identity(&stderr_device, &stderr_inode) ? level : LOG_QUIET;
-}
-
-void log_forbid(bool forbid)
-{
-    atomic_store(&forbidden, forbid);
 }
 
 static bool may_write(void)
@@ -66,7 +60,7 @@ void log_line(enum log_level level, const char *format, ...)
     va_list args;
     unsigned skipped;
 
-    if (level > log_level || atomic_load(&forbidden) || !may_write())
+    if (level > log_level || sys_forbidden() || !may_write())
         return;
     text_init(&text, buffer, sizeof buffer - 1);
     text_string(&text, "libprof: ");

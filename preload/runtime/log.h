@@ -5,6 +5,8 @@
  * descriptor 2 is still the file it was at start: a program that closes it and
  * gets its database as descriptor 2 must not find our words in there (hazard 33).
  *
+ * Silent while system calls are forbidden (kit/sys.h).
+ *
  * Context: AS-safe, errno untouched; any thread, the bare thread too.
  */
 #ifndef LIBPROF_RUNTIME_LOG_H
@@ -17,9 +19,6 @@ enum log_level { LOG_QUIET, LOG_WARN, LOG_VERBOSE };
 /* Notes what descriptor 2 is, and how much is said. Constructor only; before
  * it nothing is written. */
 void log_init(enum log_level level);
-
-/* Not a word more (true), or again: a seccomp filter may be in force. */
-void log_forbid(bool forbidden);
 
 /* One line, without its newline; formats as text_format. level: LOG_WARN for
  * what the user should act on, LOG_VERBOSE for what helps to understand. */

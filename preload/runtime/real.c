@@ -1,7 +1,6 @@
 #include "runtime/real.h"
 #include "runtime/object.h"
 #include "runtime/relocated.h"
-#include "wire/attach_order.h"
 
 const void *volatile relocated_self = (const void *)&relocated_self;
 
@@ -12,7 +11,7 @@ const void *volatile relocated_self = (const void *)&relocated_self;
 #define EARLY(name, parameter)                                                                     \
     static int early_##name(parameter)                                                             \
     {                                                                                              \
-        real_resolve();                                                                            \
+        real_resolve(false);                                                                       \
         return real.name(lock);                                                                    \
     }
 EARLY(pthread_rwlock_unlock, pthread_rwlock_t *lock)
@@ -69,9 +68,8 @@ static int resolve_from(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-void real_resolve(void)
+void real_resolve(bool from_the_first)
 {
-    /* what is injected comes last; the program's calls lead to the first of all */
-    struct resolution resolution = {.behind = attach_is_injected()};
+    struct resolution resolution = {.behind = from_the_first};
     dl_iterate_phdr(resolve_from, &resolution);
 }

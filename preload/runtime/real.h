@@ -41,8 +41,10 @@ extern struct real real __attribute__((visibility("hidden")));
  * behind libprof.so that defines it. By libprof's own look-up (object.h): dlsym
  * would allocate and lock, through hooks that have no real function yet, whenever a name
  * isn't there, and leave the program a message.
+ * from_the_first: in the first object of all, since an injected libprof.so comes last and the
+ * program's calls lead to the first.
  * Context: first use of any hook; not reentrant, the caller guards it.
  */
-void real_resolve(void);
+void real_resolve(bool from_the_first);
 
 #endif

@@ -25,7 +25,6 @@ static struct entry entries[ENTRIES_MAX];
 static unsigned entry_count = 1;
 static uint8_t entry_indices[_NSIG]; /* by signal; written before its bit in `owned` */
 static _Atomic(uint64_t) owned;      /* bit signo - 1 */
-static atomic_bool is_sealed;
 static atomic_bool no_alternate_stacks;
 static _Atomic(uint32_t) lock_pid; /* pid of the process that holds the lock; 0 = free */
 
@@ -47,13 +46,13 @@ void signals_restore(uint64_t mask)
     sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
-/* False: sealed, no lock taken; two writers of one view at once are then the
+/* False: system calls are forbidden, no lock is taken; two writers of one view at once are then the
  * program's own race. */
 static bool lock(uint64_t *mask)
 {
     uint32_t pid, holder = 0;
 
-    if (atomic_load(&is_sealed))
+    if (sys_forbidden())
         return false;
     *mask = signals_block_all();
     pid = (uint32_t)sys_getpid();
@@ -80,11 +79,11 @@ static void view_read(struct entry *entry, struct sigaction *view)
     uint32_t before;
 
     do {
-        while ((before = atomic_load(&entry->sequence)) & 1 && !atomic_load(&is_sealed))
+        while ((before = atomic_load(&entry->sequence)) & 1 && !sys_forbidden())
             sys_call0(SYS_sched_yield);
         *view = entry->program;
         atomic_thread_fence(memory_order_acquire);
-    } while (atomic_load(&entry->sequence) != before && !atomic_load(&is_sealed));
+    } while (atomic_load(&entry->sequence) != before && !sys_forbidden());
 }
 
 static void view_write(struct entry *entry, const struct sigaction *view)
@@ -111,7 +110,7 @@ static void kernel_action(const struct entry *entry, const struct sigaction *vie
     /* a SA_RESETHAND done by the kernel would leave SIG_DFL where ours belongs */
     bool programs = view->sa_handler != SIG_DFL && !(view->sa_flags & (int)SA_RESETHAND);
 
-    if (entry->mode == SIGNALS_FATAL && (programs || atomic_load(&is_sealed))) {
+    if (entry->mode == SIGNALS_FATAL && (programs || sys_forbidden())) {
         *action = *view;
         return;
     }
@@ -332,11 +331,10 @@ void signals_after_failed_exec(void)
     ignored_in_kernel(false);
 }
 
-void signals_seal(bool sealed)
+void signals_follow_forbidden(void)
 {
     struct sigaction action, view;
 
-    atomic_store(&is_sealed, sealed);
     for (int signo = 1; signo < _NSIG; signo++) {
         if (!signals_owned(signo) || entry_of(signo)->mode != SIGNALS_FATAL)
             continue;

@@ -79,11 +79,11 @@ void signals_before_exec(void);
 void signals_after_failed_exec(void);
 
 /*
- * sealed: a seccomp filter may be in force. Fatal signals are given back to the
- * kernel (our handler couldn't die by them), and nothing here makes a system call
- * that the program doesn't ask for. The caller has one thread do it.
+ * After sys_forbidden() has changed. While system calls are forbidden, fatal signals are the
+ * kernel's (our handler couldn't die by them), and nothing here makes a system call that the
+ * program doesn't ask for. The caller has one thread do it.
  */
-void signals_seal(bool sealed);
+void signals_follow_forbidden(void);
 
 /* Gives all owned signals back to the program's view of them; pending ones that only we would
  * have handled are dropped. With no other thread running. */

@@ -8,13 +8,13 @@
 #include "runtime/config.h"
 #include "runtime/object.h"
 #include "runtime/real.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "sample/cpu/cpu.h"
 #include "sample/heap/heap.h"
 #include "sample/locks/contention.h"
+#include "sample/profiler.h"
+#include "sample/threadcreate.h"
 #include "sample/threads/ask.h"
-#include "sample/threads/threadcreate.h"
 #include "slots/slots.h"
 #include "wire/attach_order.h"
 
@@ -76,24 +76,24 @@ void attach_arm(void)
         refuse("it has a sanitizer's allocator");
         return;
     }
-    if (!recorder_enter()) {
+    if (!gate_enter()) {
         refuse("LIBPROF_ONLY or LIBPROF_FOLLOW excludes it, or there is no memory for tables");
         return;
     }
     look_at_allocator();
-    if (!recorder_ledger()) {
-        recorder_leave();
-        recorder_stop();
+    if (!gate_ledger()) {
+        gate_leave();
+        profiler_stop();
         refuse("there is no memory for the profile tables");
         return;
     }
     attach_order.slots = slots_take();
     attach_order.threads = cpu_adopt_threads();
-    recorder_leave();
+    gate_leave();
     signal_start_dumps();
     exit_start_injected();
-    walk_set_own(dump_is_own_thread);
-    dump_thread_walk = walk_collect;
+    ask_set_own(dump_is_own_thread);
+    dump_thread_walk = ask_all_threads;
     attach_order.detach = (uintptr_t)detach;
     attach_order.arm = (uintptr_t)arm_again;
     attach_order.state = ATTACH_ARMED;
@@ -104,7 +104,7 @@ static void detach(void)
 {
     slots_give_back();
     config.at_exit = 0;
-    recorder_stop();
+    profiler_stop();
     cpu_stop();
     signal_stop();
     threadcreate_stop();
@@ -116,7 +116,7 @@ static void arm_again(void)
 {
     attach_order.slots = attach_order.threads = attach_order.reported = 0;
     attach_order.reason[0] = '\0';
-    recorder_restart();
+    profiler_restart();
     attach_arm();
 }
 

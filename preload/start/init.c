@@ -7,7 +7,7 @@
 #include "hooks/exit.h"
 #include "hooks/signal.h"
 #include "runtime/config.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "sample/threads/ask.h"
 #include "slots/rebind.h"
 #include "start/attach.h"
@@ -19,17 +19,17 @@ __attribute__((constructor)) static void libprof_init(void)
         attach_arm();
         return;
     }
-    if (!recorder_enter())
+    if (!gate_enter())
         return;
     rebind_allocator(); /* inside: what the loader allocates for it isn't the program's */
-    recorder_leave();
+    gate_leave();
     signal_start();
     exit_start();
     if (config.interval_ns)
-        recorder_set_tick(dump_tick);
-    walk_set_own(dump_is_own_thread);
-    dump_thread_walk = walk_collect;
+        gate_set_tick(dump_tick);
+    ask_set_own(dump_is_own_thread);
+    dump_thread_walk = ask_all_threads;
     /* A collector wants to know of a process that hasn't done anything yet. */
     if (config.socket[0])
-        recorder_ledger();
+        gate_ledger();
 }

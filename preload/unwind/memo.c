@@ -57,7 +57,7 @@ struct unwind_memo *unwind_memo_take(void)
     uintptr_t memory = atomic_load_explicit(&pool, memory_order_acquire);
     if (!memory) {
         size_t size = MEMO_POOL * sizeof(struct unwind_memo);
-        void *mine = atomic_load(&unwind_no_syscalls) ? NULL : mappings_map(size);
+        void *mine = sys_forbidden() ? NULL : mappings_map(size);
         if (mine && atomic_compare_exchange_strong(&pool, &memory, (uintptr_t)mine))
             memory = (uintptr_t)mine;
         else if (mine)

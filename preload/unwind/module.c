@@ -423,7 +423,7 @@ static _Atomic(unsigned) left_behind; /* of the readers */
 void module_before_unload(void)
 {
     const struct timespec nap = {.tv_nsec = READER_NAP_NS};
-    bool naps = !atomic_load(&unwind_no_syscalls);
+    bool naps = !sys_forbidden();
     atomic_fetch_add(&module_unloading, 1);
     unsigned reading, left = atomic_load(&left_behind);
     for (unsigned n = 0; (reading = atomic_load(&readers)) > left; n++) {

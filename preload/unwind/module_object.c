@@ -248,7 +248,7 @@ static size_t copy_absolute(uintptr_t name, char path[MODULE_PATH_MAX], struct e
     if (name == 0 || !module_copy(first, name, 1, effort) || first[0] == '\0')
         return 0;
     if (first[0] != '/') {
-        if (atomic_load(&unwind_no_syscalls))
+        if (sys_forbidden())
             return 0;
         long size = sys_call2(SYS_getcwd, path, MODULE_PATH_MAX); /* counts the NUL */
         if (size <= 1 || path[0] != '/' || size >= MODULE_PATH_MAX)

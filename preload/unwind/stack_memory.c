@@ -12,11 +12,9 @@
  * stack. Each page between is verified, so this bounds the work of one read. */
 #define REACH_PAGES 64
 
-_Atomic(bool) unwind_no_syscalls;
-
 static bool system_calls_allowed(void)
 {
-    return !atomic_load_explicit(&unwind_no_syscalls, memory_order_relaxed);
+    return !sys_forbidden();
 }
 
 /* Takes one system call from the effort; false: none is left. */

@@ -81,7 +81,7 @@ enum memory_copy { MEMORY_COPIED, MEMORY_UNREADABLE, MEMORY_NO_WAY };
  * forbidden here. MEMORY_UNREADABLE, too, when the effort is spent. */
 enum memory_copy memory_copy(void *to, uintptr_t from, size_t size, struct effort *effort);
 
-/* Is the word at this address readable now? false under unwind_no_syscalls. */
+/* Is the word at this address readable now? false under sys_forbidden. */
 bool memory_is_readable(uintptr_t address, struct effort *effort);
 
 #endif

@@ -4,6 +4,9 @@
  *
  * A frame: wire/frame.h.
  *
+ * Where system calls are forbidden (sys_forbidden, kit/sys.h), memory outside the thread's known
+ * stack counts as unreadable, so coroutine stacks end as UNWIND_BROKEN.
+ *
  * Context: everything here but unwind_init and unwind_after_fork_child is AS-safe and
  * hook-safe: no lock, no allocation, no errno, no thread-local storage that is
  * not initial-exec, no system call in the warm case.
@@ -30,13 +33,6 @@ enum unwind_engine unwind_init(enum unwind_engine wanted);
 /* Which path the main program's module is to have: borrowed, absolute; "": the loader's
  * name for it. Before the first walk. */
 void unwind_set_program(const char *path);
-
-/*
- * Set it once a seccomp filter may be in force: no system call is made from
- * then on. Memory that lies outside the thread's known stack then counts as
- * unreadable, so coroutine stacks end as UNWIND_BROKEN. Any context.
- */
-extern _Atomic(bool) unwind_no_syscalls;
 
 /* Walks that ended as UNWIND_BROKEN because they had made as many system calls as one event may
  * (stack_memory.h, EFFORT_CALLS). Any context. */

@@ -3,7 +3,7 @@
  * warm: ns, the best of ten rounds. The kernel's share (a signal with an empty handler) is
  * shown beside it. Ends with 1 above the limit, 2 us.
  */
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "sample/cpu/cpu.h"
 
 #include <signal.h>
@@ -62,11 +62,11 @@ static double signal_ns(void)
 int main(void)
 {
     setenv("LIBPROF_CPU_HZ", "1", 1);
-    if (!recorder_enter()) {
+    if (!gate_enter()) {
         fprintf(stderr, "the recorder doesn't start\n");
         return 1;
     }
-    recorder_leave();
+    gate_leave();
     double cost = deep_call(DEPTH - 1, sample_ns);
     uint64_t taken = ledger ? atomic_load(&ledger->stats[LEDGER_STAT_CPU_SAMPLES]) : 0;
     printf("sample at depth %d: %.0f ns; an empty handler: %.0f ns\n", DEPTH, cost, signal_ns());

@@ -22,7 +22,7 @@ ledger)
     sources="$preload/wire/reader.c $preload/wire/weight.c $preload/kit/arena.c
         $preload/kit/text.c $preload/wire/comments.c $preload/wire/encode.c
         $preload/wire/locations.c $preload/wire/proc_memory.c $preload/wire/stream.c $preload/wire/string_table.c
-        $preload/wire/thread_state.c $preload/wire/waits.c $preload/kit/mappings.c
+        $preload/wire/thread_state.c $preload/wire/waits.c $preload/kit/mappings.c $preload/kit/sys.c
         $build/preload/wire/profile.pb-c.c"
     ;;
 esac

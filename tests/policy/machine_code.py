@@ -14,6 +14,7 @@ class Function:
     def __init__(self, name):
         self.name = name
         self.calls, self.external, self.frame = set(), set(), 8  # the return address
+        self.tables = set()  # variables that are read: a table of pointers may be among them
 
 
 def taken(line):
@@ -50,9 +51,30 @@ def functions(path):
         match = SLOT.search(line)
         if match and match[1] not in VARIABLES:
             current.external.add(match[1])
+        current.tables.update(re.findall(r'# [0-9a-f]+ <(\w+)(?:\+0x[0-9a-f]+)?>$', line))
         if '<real+' in line or '<real>' in line:  # one of the functions behind the hooks
             current.external.add('real')
     return found
+
+
+def follow_table(graph, path, table):
+    """Whoever mentions the table of pointers calls each function that it holds. A shared
+    object's pointers are relocations: the functions' addresses are their addends."""
+    symbols = subprocess.run(['nm', '-S', path], capture_output=True, text=True, check=True).stdout
+    found = [line.split() for line in symbols.splitlines() if line.endswith(f' {table}')]
+    assert len(found) == 1, f'{len(found)} tables are called {table}'
+    begin, size = int(found[0][0], 16), int(found[0][1], 16)
+    relocations = subprocess.run(['readelf', '-rW', path], capture_output=True, text=True,
+                                 check=True).stdout
+    functions_of = {int(addend, 16) for offset, addend in
+                    re.findall(r'^([0-9a-f]+) +[0-9a-f]+ R_\w+_RELATIVE +([0-9a-f]+)$', relocations, re.M)
+                    if begin <= int(offset, 16) < begin + size}
+    assert len(functions_of) == size // 8, f'{table} holds {len(functions_of)} of {size // 8} functions'
+    assert functions_of <= graph.keys(), f'{table} leads to what is no function'
+    users = [function for function in graph.values() if table in function.tables]
+    assert users, f'nobody uses {table}'
+    for user in users:
+        user.calls |= functions_of
 
 
 def named(graph, name):

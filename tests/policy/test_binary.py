@@ -38,9 +38,9 @@ HANDLER_MAY = STATELESS | {
 BARE_MAY = STATELESS | {'__stack_chk_fail', '__assert_fail'}
 # Calls that the graph has and a run hasn't, with the reason.
 NEVER = {
-    'recorder_start': 'it installs the handlers: where they run it has run',
+    'profiler_start': 'it installs the handlers: where they run it has run',
     'libunwind_walk': 'LIBPROF_UNWINDER=libunwind, said not to be safe (unwind/README.md)',
-    'libunwind_load': 'from recorder_start only',
+    'libunwind_load': 'from profiler_start only',
     'zcalloc': 'deflate has an allocator of ours', 'zcfree': 'deflate has an allocator of ours',
 }
 
@@ -95,17 +95,19 @@ def thread_local_storage():
 
 
 GRAPH = machine_code.functions(LIBPROF) if X86 else {}
+if X86:  # how the gate reaches the profiler (sample/core/gate.h)
+    machine_code.follow_table(GRAPH, LIBPROF, 'gate_slow')
 
 
 def handlers():
     """What the signal's handler hands on to; with -Db_lto they are part of it."""
-    parts = [name for name in ('cpu_sample', 'walk_answer')
+    parts = [name for name in ('cpu_sample', 'ask_answer')
              if any(function.name == name for function in GRAPH.values())]
     return parts or ['handle']
 
 
 def only(root, allowed):
-    for name in 'recorder_start', 'libunwind_walk':  # else NEVER stops nothing
+    for name in 'profiler_start', 'libunwind_walk':  # else NEVER stops nothing
         machine_code.named(GRAPH, name)
     paths = machine_code.reach(GRAPH, machine_code.named(GRAPH, root), NEVER)
     assert len(paths) > 30, f'{root} reaches {len(paths)} functions: the graph is read wrongly'
@@ -133,7 +135,7 @@ def stack_in_handlers():
     """The deepest path, as if every step took the longest way (hazard 9)."""
     if not X86:
         return
-    with open(os.path.join(SOURCE, 'sample/core/handler.c')) as file:
+    with open(os.path.join(SOURCE, 'sample/core/own_signal.c')) as file:
         room = int(re.search(r'STACK_ROOM \(\(uintptr_t\)(\d+)\)', file.read())[1])
     for root in handlers():
         size, path = machine_code.stack(GRAPH, machine_code.named(GRAPH, root), NEVER)

@@ -1,6 +1,6 @@
 #include "sample/core/eintr.h"
 #include "kit/sys.h"
-#include "sample/core/handler.h"
+#include "sample/core/own_signal.h"
 #include "sample/core/thread.h"
 
 #include <errno.h>
@@ -47,8 +47,8 @@ static __attribute__((noinline)) bool others_wait(const ucontext_t *context)
     __builtin_memcpy(&blocked, &context->uc_sigmask, sizeof blocked);
     sys_call2(SYS_rt_sigpending, &pending, sizeof pending);
     pending &= ~blocked;
-    if (handler_signal)
-        pending &= ~HANDLER_BIT(handler_signal);
+    if (own_signal)
+        pending &= ~SIGNAL_BIT(own_signal);
     for (; pending; pending &= pending - 1) {
         struct sigaction action;
         if (__sigaction(__builtin_ctzll(pending) + 1, NULL, &action) != 0 ||
@@ -61,7 +61,7 @@ static __attribute__((noinline)) bool others_wait(const ucontext_t *context)
 void eintr_note(const ucontext_t *context)
 {
     uintptr_t sp;
-    if (!handler_sealed() && stands_behind_call(context, &sp) && !others_wait(context))
+    if (!sys_forbidden() && stands_behind_call(context, &sp) && !others_wait(context))
         thread_self.interrupted = sp;
 }
 

@@ -1,7 +1,6 @@
 #include "sample/core/scratch.h"
 #include "kit/mappings.h"
 #include "kit/sys.h"
-#include "sample/core/handler.h"
 #include "unwind/module.h"
 #include "unwind/unwind.h"
 
@@ -15,7 +14,7 @@ static _Atomic(uintptr_t) pool;
 static uint64_t *pool_memory(void)
 {
     uintptr_t memory = atomic_load_explicit(&pool, memory_order_acquire);
-    if (!memory && !handler_sealed()) {
+    if (!memory && !sys_forbidden()) {
         size_t size = (size_t)POOL_SLOTS * UNWIND_MAX_DEPTH * sizeof(uint64_t);
         void *mine = mappings_map(size);
         if (mine && atomic_compare_exchange_strong(&pool, &memory, (uintptr_t)mine))

@@ -2,12 +2,15 @@
 #include "kit/mappings.h"
 #include "kit/sys.h"
 #include "ledger/counter.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
+#include "sample/core/random.h"
 #include "sample/core/scratch.h"
-#include "sample/threads/task.h"
+#include "sample/core/task.h"
+#include "sample/core/thread_entry.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -31,7 +34,7 @@ static void read_timers_most(void)
 
 void cpu_start(bool active)
 {
-    period_ns = active && handler_signal && config.cpu_hz ? 1000000000 / config.cpu_hz : 0;
+    period_ns = active && own_signal && config.cpu_hz ? 1000000000 / config.cpu_hz : 0;
     if (period_ns)
         read_timers_most();
 }
@@ -85,8 +88,8 @@ static uint32_t create_timer_on(clockid_t clock, uint32_t tid)
 {
     struct sigevent event = {
         .sigev_notify = SIGEV_THREAD_ID,
-        .sigev_signo = handler_signal,
-        .sigev_value.sival_ptr = (void *)(uintptr_t)&handler_timer_tag,
+        .sigev_signo = own_signal,
+        .sigev_value.sival_ptr = (void *)(uintptr_t)&own_signal_timer_tag,
     };
     event._sigev_un._tid = (int)tid;
     int timer = 0;
@@ -124,7 +127,7 @@ static bool has_timer(const struct thread_state *self)
 void cpu_thread_start(bool newborn)
 {
     struct thread_state *self = &thread_self;
-    if (period_ns == 0 || self->ended || handler_sealed())
+    if (period_ns == 0 || self->ended || sys_forbidden())
         return;
     struct made *adopted = find_made(self->tid);
     if (made) { /* what the thread has noted may be of an earlier attachment */
@@ -148,7 +151,7 @@ void cpu_thread_start(bool newborn)
     if (self->timer_failed)
         ledger_count(LEDGER_STAT_CPU_TIMERS_FAILED, (uint64_t)-1);
     self->timer_failed = false;
-    uint64_t first = (uint64_t)(thread_uniform() * (double)period_ns) + 1;
+    uint64_t first = (uint64_t)(random_uniform() * (double)period_ns) + 1;
     if (newborn)
         self->first_ns = (uint32_t)first;
     arm_timer(self->timer, first, newborn ? TIMER_ABSTIME : 0);
@@ -163,14 +166,14 @@ void cpu_thread_retry(void)
 void cpu_pause(void)
 {
     struct itimerspec none = {0};
-    if (has_timer(&thread_self) && !handler_sealed())
+    if (has_timer(&thread_self) && !sys_forbidden())
         sys_call4(SYS_timer_settime, thread_self.timer - 1, 0, &none, NULL);
 }
 
 void cpu_resume(void)
 {
     thread_self.first_ns = 0; /* its periods can't be told from its clock any more */
-    if (has_timer(&thread_self) && !handler_sealed())
+    if (has_timer(&thread_self) && !sys_forbidden())
         arm_timer(thread_self.timer, period_ns, 0);
 }
 
@@ -210,30 +213,29 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
     struct thread_state *self = &thread_self;
     /* A hook at work since before a raw fork still holds on to its parent's
      * tables: they can't be replaced under it. */
-    if (self->guard && recorder_phase() != RECORDER_ACTIVE)
+    if (self->guard && gate_phase() != GATE_ACTIVE)
         return;
-    bool room = handler_has_room(context); /* making the ledger takes as much as a walk */
-    if (!room || !recorder_active()) {
-        if (ledger_exists() && self->epoch == recorder_epoch() &&
-            recorder_phase() == RECORDER_ACTIVE)
+    bool room = own_signal_has_room(context); /* making the ledger takes as much as a walk */
+    if (!room || !gate_active()) {
+        if (ledger_exists() && self->epoch == gate_epoch() && gate_phase() == GATE_ACTIVE)
             ledger_count(LEDGER_STAT_CPU_LOST, weight);
         else
             self->owed += weight;
         self->fired += weight;
         return;
     }
-    if (self->epoch != recorder_epoch() && !thread_setup())
+    if (self->epoch != gate_epoch() && !gate_thread_setup())
         return;
     self->fired += weight;
     /* under a seccomp filter neither a ledger nor a table entry can be made */
-    bool sealed = handler_sealed() && (!ledger_exists() || self->index == 0);
-    if (sealed || !recorder_ledger()) {
+    bool sealed = sys_forbidden() && (!ledger_exists() || self->index == 0);
+    if (sealed || !gate_ledger()) {
         self->owed += weight; /* the code that was interrupted is just making it */
         return;
     }
     record(weight + self->owed, context);
     self->owed = 0;
-    recorder_tick();
+    gate_tick();
     /* names change seldom, and mostly early in a thread's life */
     if ((self->fired & (self->fired - 1)) == 0 || self->fired % 64 == 0)
         thread_refresh_name();
@@ -253,14 +255,14 @@ static uint64_t unsignalled(const struct thread_state *self)
 void cpu_thread_end(uintptr_t start)
 {
     struct thread_state *self = &thread_self;
-    if (!has_timer(self) || handler_sealed())
+    if (!has_timer(self) || sys_forbidden())
         return;
     sys_call1(SYS_timer_delete, self->timer - 1);
     forget_made(self->tid);
     atomic_fetch_sub(&timers, 1);
     self->timer = 0;
     uint64_t periods = unsignalled(self) + self->owed;
-    if (periods && start && recorder_ledger()) {
+    if (periods && start && gate_ledger()) {
         uint64_t frame = (uint64_t)module_find(start) << UNWIND_ADDRESS_BITS | start;
         charge(periods, &frame, 1, UNWIND_COMPLETE);
     }
@@ -269,15 +271,15 @@ void cpu_thread_end(uintptr_t start)
 void cpu_before_fork(uint64_t *mask)
 {
     *mask = 0;
-    if (!period_ns || handler_sealed())
+    if (!period_ns || sys_forbidden())
         return;
-    uint64_t mine = HANDLER_BIT(handler_signal);
+    uint64_t mine = SIGNAL_BIT(own_signal);
     sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, &mine, mask, sizeof mine);
 }
 
 void cpu_after_fork(const uint64_t *mask, bool child)
 {
-    if (!period_ns || handler_sealed())
+    if (!period_ns || sys_forbidden())
         return;
     struct thread_state *self = &thread_self;
     if (child && (config.follow == CONFIG_FOLLOW_ALL || config.follow == CONFIG_FOLLOW_FORK)) {
@@ -291,9 +293,9 @@ void cpu_after_fork(const uint64_t *mask, bool child)
             sys_call3(SYS_madvise, made, MADE_MAX * sizeof *made, MADV_DONTNEED);
         self->timer = create_timer(tid);
         if (self->timer)
-            arm_timer(self->timer, (uint64_t)(thread_uniform() * (double)period_ns) + 1, 0);
+            arm_timer(self->timer, (uint64_t)(random_uniform() * (double)period_ns) + 1, 0);
     }
-    uint64_t mine = HANDLER_BIT(handler_signal);
+    uint64_t mine = SIGNAL_BIT(own_signal);
     if (!(*mask & mine))
         sys_call4(SYS_rt_sigprocmask, SIG_UNBLOCK, &mine, NULL, sizeof mine);
 }
@@ -312,7 +314,7 @@ static void adopt(void *context, uint32_t tid)
     uint32_t timer = create_timer_on(thread_clock(tid), tid);
     if (!timer)
         return;
-    arm_timer(timer, (uint64_t)(thread_uniform() * (double)period_ns) + 1, 0);
+    arm_timer(timer, (uint64_t)(random_uniform() * (double)period_ns) + 1, 0);
     ++*(size_t *)context;
 }
 

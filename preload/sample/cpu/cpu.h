@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-/* Called by recorder_start. */
+/* Called by profiler_start. */
 void cpu_start(bool active);
 
 /*

@@ -3,7 +3,8 @@
 #include "runtime/config.h"
 #include "runtime/real.h"
 #include "runtime/relocated.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/random.h"
 #include "sample/core/scratch.h"
 #include "sample/heap/heap_inuse.h"
 #include "sample/heap/live.h"
@@ -26,7 +27,7 @@ static int64_t next_gap(void)
 {
     if (is_exact())
         return -1;
-    return config.heap_rate ? thread_exponential(config.heap_rate) : INT64_MAX;
+    return config.heap_rate ? random_exponential(config.heap_rate) : INT64_MAX;
 }
 
 int64_t heap_first_gap(void)
@@ -115,7 +116,7 @@ static size_t rounded_size(size_t size)
         return size;
     size_t step = ((size_t)1 << (63 - __builtin_clzl(size))) >> (SIZE_BITS - 1);
     size_t rest = size & (step - 1);
-    return size - rest + ((double)rest >= thread_uniform() * (double)step ? step : 0);
+    return size - rest + ((double)rest >= random_uniform() * (double)step ? step : 0);
 }
 
 /* Records a sampled allocation that succeeded. */
@@ -147,8 +148,8 @@ static __attribute__((noinline)) void record(const void *block, size_t size,
 bool heap_begin(void)
 {
     struct thread_state *self = &thread_self;
-    if (!recorder_enter()) {
-        if (is_relocated() && recorder_phase() == RECORDER_INERT)
+    if (!gate_enter()) {
+        if (is_relocated() && gate_phase() == GATE_INERT)
             self->heap_left = INT64_MAX;
         return false;
     }
@@ -156,8 +157,8 @@ bool heap_begin(void)
     bool sampled = self->heap_left < 0;
     if (sampled)
         self->heap_left = next_gap();
-    if (!sampled || config.heap_rate == 0 || !recorder_ledger()) {
-        recorder_leave();
+    if (!sampled || config.heap_rate == 0 || !gate_ledger()) {
+        gate_leave();
         return false;
     }
     return true;
@@ -167,9 +168,9 @@ static void *finish(void *block, size_t size, const struct unwind_origin *origin
 {
     if (block)
         record(block, size, origin);
-    recorder_leave();
+    gate_leave();
     if (block && (!is_exact() || ((uintptr_t)block & 0xfff0) == 0)) /* else one in some thousand */
-        recorder_tick();
+        gate_tick();
     return block;
 }
 
@@ -257,7 +258,7 @@ void *heap_realloc(void *block, size_t size)
     if (boot_owns(block))
         return boot_move(block, size);
     bool sampled = heap_begin();
-    if (!sampled && !recorder_enter())
+    if (!sampled && !gate_enter())
         return real.realloc ? real.realloc(block, size) : boot_block(size);
     /* Out of the table before the real call: once that has moved the block,
      * another thread may be given its old address. */
@@ -271,14 +272,14 @@ void *heap_realloc(void *block, size_t size)
         heap_inuse_remove(site, false);
     if (sampled && moved)
         record(moved, size, &origin);
-    recorder_leave();
+    gate_leave();
     return moved;
 }
 
 /* Apart, so that the frequent miss saves no registers. */
 static __attribute__((noinline)) void free_followed(void *block, live_entry *entry)
 {
-    if (!recorder_enter())
+    if (!gate_enter())
         return;
     uint32_t site = unfollow(block, entry);
     if (site) {
@@ -286,13 +287,13 @@ static __attribute__((noinline)) void free_followed(void *block, live_entry *ent
         if (block == thread_self.last_block)
             thread_self.last_block = NULL;
     }
-    recorder_leave();
+    gate_leave();
 }
 
 bool heap_free(void *block)
 {
     if (!real.free) /* not relocated, or not resolved: blocks are boot memory */
-        return !block || boot_owns(block) || !is_relocated() || !recorder_active() || !real.free;
+        return !block || boot_owns(block) || !is_relocated() || !gate_active() || !real.free;
     bool exact = is_exact();
     live_entry *entry = exact ? live_find(block) : NULL;
     bool followed = exact ? entry && live_is_set(entry) : live_sampled_has(block);

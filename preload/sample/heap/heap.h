@@ -45,7 +45,7 @@ static inline bool heap_count_down(size_t size)
  * the constructor only. */
 extern bool heap_own_malloc __attribute__((visibility("hidden")));
 
-/* Called by recorder_start: sets the mode by the configuration. */
+/* Called by profiler_start: sets the mode by the configuration. */
 void heap_start(bool active);
 
 /* A forked child's, where the kernel did not wipe them: leaves its parent's tables behind. */

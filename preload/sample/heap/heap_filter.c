@@ -2,7 +2,6 @@
 #include "kit/mappings.h"
 #include "kit/sys.h"
 #include "runtime/boot.h"
-#include "sample/core/handler.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -65,7 +64,7 @@ static void keep_boot(struct heap_filter *filter)
 /* The counts begin with a page, so that a child can have them zeroed without the mask. */
 static struct heap_filter *table_map(void)
 {
-    if (handler_sealed())
+    if (sys_forbidden())
         return NULL;
     uint64_t counts = table_counts();
     unsigned char *memory = mappings_map(PAGE + counts);

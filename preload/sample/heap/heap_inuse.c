@@ -1,7 +1,8 @@
 #include "sample/heap/heap_inuse.h"
 #include "ledger/counter.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "wire/reader.h"
 
 #include <sys/single_threaded.h>
@@ -62,7 +63,7 @@ static void account_inuse(int64_t bytes)
 void heap_inuse_thread_end(void)
 {
     struct thread_state *self = &thread_self;
-    if (self->heap_pending && ledger_exists() && self->epoch == recorder_epoch())
+    if (self->heap_pending && ledger_exists() && self->epoch == gate_epoch())
         account_inuse(0);
     self->heap_pending = 0;
 }

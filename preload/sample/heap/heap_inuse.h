@@ -8,7 +8,7 @@
  * the counts alone. A site's key is the size: counts are kept, and weights applied when they are
  * read (wire/weight.c). Only the total in use is weighted here, for the peak.
  *
- * Context: hooks, inside recorder_enter, with a ledger.
+ * Context: hooks, inside gate_enter, with a ledger.
  */
 #ifndef LIBPROF_SAMPLE_HEAP_HEAP_INUSE_H
 #define LIBPROF_SAMPLE_HEAP_HEAP_INUSE_H

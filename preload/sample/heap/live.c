@@ -1,7 +1,6 @@
 #include "sample/heap/live.h"
 #include "kit/mappings.h"
 #include "kit/sys.h"
-#include "sample/core/handler.h"
 
 #include <sys/mman.h>
 
@@ -12,7 +11,7 @@ uint64_t live_cap;
 
 void *live_map_wiped(size_t size)
 {
-    void *memory = handler_sealed() ? NULL : mappings_map(size);
+    void *memory = sys_forbidden() ? NULL : mappings_map(size);
     if (memory) {
         sys_call3(SYS_madvise, memory, size, MADV_WIPEONFORK);
         sys_call3(SYS_madvise, memory, size, MADV_DONTDUMP);

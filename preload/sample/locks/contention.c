@@ -1,9 +1,12 @@
 #include "sample/locks/contention.h"
 #include "ledger/counter.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/random.h"
 #include "sample/core/scratch.h"
+#include "sample/core/thread_entry.h"
 #include "sample/locks/rate.h"
 
 #include <time.h>
@@ -31,12 +34,12 @@ void contention_start(bool active)
 bool contention_on_slow(void)
 {
     if (contention_mode == CONTENTION_UNKNOWN)
-        recorder_active();
+        gate_active();
     /* Still unknown: somebody is at it right now, another thread, or this one, if a
      * handler that interrupted the start takes locks. Neither may be waited for;
      * resolving twice gives the same pointers. */
     if (contention_mode == CONTENTION_UNKNOWN && !real.pthread_mutex_trylock)
-        real_resolve();
+        real_resolve(false);
     return contention_mode == CONTENTION_ON;
 }
 
@@ -50,11 +53,11 @@ static uint64_t now(void)
 }
 
 /* The site of a wait, or an unlock, on the caller's stack; 0: it can't be had. Inside
- * recorder_enter. */
+ * gate_enter. */
 static __attribute__((noinline)) uint32_t site_here(enum ledger_kind profile, enum ledger_lock kind,
                                                     uintptr_t function)
 {
-    if (!recorder_ledger())
+    if (!gate_ledger())
         return 0;
     struct scratch scratch;
     scratch_open(&scratch, (unsigned)config.depth);
@@ -96,7 +99,7 @@ static unsigned draw_waiter(unsigned weight)
     uint64_t fraction = config.mutex_fraction < WEIGHT_MAX ? config.mutex_fraction : WEIGHT_MAX;
     if (fraction == 0 || weight <= 1 || weight >= fraction)
         return fraction ? weight : 0;
-    return thread_uniform() * (double)fraction <= weight ? (unsigned)fraction : 0;
+    return random_uniform() * (double)fraction <= weight ? (unsigned)fraction : 0;
 }
 
 /*
@@ -106,7 +109,7 @@ static unsigned draw_waiter(unsigned weight)
  */
 static void announce(struct contention_wait *wait, enum ledger_lock kind, uintptr_t function)
 {
-    if (!ledger_exists() || !recorder_ledger())
+    if (!ledger_exists() || !gate_ledger())
         return;
     wait->site = site_here(LEDGER_KIND_BLOCK, kind, function);
     struct ledger_thread *thread = wait->site ? ledger_thread_get(thread_index()) : NULL;
@@ -140,7 +143,7 @@ static void leave(uint64_t at)
 
 void contention_thread_end(void)
 {
-    if (thread_self.epoch != recorder_epoch() || !ledger_exists())
+    if (thread_self.epoch != gate_epoch() || !ledger_exists())
         return;
     if (thread_self.waits_in)
         leave(now());
@@ -151,12 +154,12 @@ void contention_thread_end(void)
 static void look(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
                  uintptr_t function)
 {
-    if (!recorder_enter())
+    if (!gate_enter())
         return;
     unsigned weight = lock ? draw_waiter(wait->weight) : 0;
     if (weight || config.block_rate_ns) {
-        wait->epoch = recorder_epoch();
-        wait->threshold_ns = rate_threshold(thread_uniform(), config.block_rate_ns);
+        wait->epoch = gate_epoch();
+        wait->threshold_ns = rate_threshold(random_uniform(), config.block_rate_ns);
         wait->start_ns = now();
         storm_note(&thread_self.storm, wait->ticks, wait->start_ns);
         if (thread_self.waits_in)
@@ -172,7 +175,7 @@ static void look(struct contention_wait *wait, const void *lock, enum ledger_loc
         if (config.block_rate_ns && wait->weight == 1)
             announce(wait, kind, function);
     }
-    recorder_leave();
+    gate_leave();
 }
 
 void contention_wait_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
@@ -203,11 +206,11 @@ void contention_call_begin(struct contention_wait *wait, const void *lock, unsig
 static void record_wait(uint32_t site, enum ledger_lock kind, uintptr_t function, unsigned weight,
                         uint64_t ns, uint64_t threshold_ns)
 {
-    if (ns * weight < threshold_ns || !recorder_enter())
+    if (ns * weight < threshold_ns || !gate_enter())
         return;
     record(site ? site : site_here(LEDGER_KIND_BLOCK, kind, function),
            rate_scale(EVENT * weight, ns * weight, config.block_rate_ns));
-    recorder_leave();
+    gate_leave();
 }
 
 void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t function, bool waited)
@@ -216,7 +219,7 @@ void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t fu
     storm_watched(&thread_self.storm, end - ticks);
     if (waited && config.block_rate_ns)
         record_wait(0, kind, function, 1, storm_ns(&thread_self.storm, ticks, end, now()),
-                    rate_threshold(thread_uniform(), config.block_rate_ns));
+                    rate_threshold(random_uniform(), config.block_rate_ns));
 }
 
 void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kind,
@@ -227,7 +230,7 @@ void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kin
     if (alone)
         storm_watched(&thread_self.storm, ticks - wait->ticks);
     /* A handler that ran meanwhile may have forked: the child knows no waiters. */
-    if (wait->start_ns == 0 || wait->epoch != recorder_epoch())
+    if (wait->start_ns == 0 || wait->epoch != gate_epoch())
         return;
     uint64_t end = now();
     if (wait->entered && thread_self.waits_in && thread_self.waits_for == (uintptr_t)wait)
@@ -242,25 +245,25 @@ void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kin
 struct waiters_charge contention_unlock_begin(const void *lock)
 {
     struct waiters_charge charge = {0, 0};
-    if (!recorder_enter())
+    if (!gate_enter())
         return charge;
     uint64_t at = now();
     if (thread_self.waits_in)
         leave(at);
     charge = waiters_take(lock, at);
-    recorder_leave();
+    gate_leave();
     return charge;
 }
 
 void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock kind,
                            uintptr_t function)
 {
-    if (charge->delay_ns == 0 || !recorder_enter())
+    if (charge->delay_ns == 0 || !gate_enter())
         return;
     uint64_t ns = charge->delay_ns, rate = config.block_rate_ns;
     /* A rate of 0 is block's own; here it is as good as 1. */
-    if (rate == 0 || ns >= rate_threshold(thread_uniform(), rate))
+    if (rate == 0 || ns >= rate_threshold(random_uniform(), rate))
         record(site_here(LEDGER_KIND_MUTEX, kind, function),
                rate_scale(charge->arrived * EVENT, ns, rate));
-    recorder_leave();
+    gate_leave();
 }

@@ -41,7 +41,7 @@ enum contention_mode {
 /* Written by contention_start only. */
 extern _Atomic(uint32_t) contention_mode __attribute__((visibility("hidden")));
 
-/* Called by recorder_start when it has decided. */
+/* Called by profiler_start when it has decided. */
 void contention_start(bool active);
 
 /* Starts the recorder if it hasn't been. Are waits looked at at all? When this

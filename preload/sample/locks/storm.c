@@ -1,5 +1,5 @@
 #include "sample/locks/storm.h"
-#include "sample/core/thread.h"
+#include "sample/core/random.h"
 
 #define DRAW_BITS 6
 _Static_assert(STORM_WEIGHT == 1 << DRAW_BITS, "a draw is one of so many");
@@ -8,7 +8,7 @@ _Static_assert(STORM_WEIGHT == 1 << DRAW_BITS, "a draw is one of so many");
 /* 0 to n - 1, each as likely; n: a power of two. */
 static unsigned random_below(unsigned n)
 {
-    return (unsigned)(thread_uniform() * n) & (n - 1); /* thread_uniform's 1 is 0 here */
+    return (unsigned)(random_uniform() * n) & (n - 1); /* random_uniform's 1 is 0 here */
 }
 
 /* 0 to STORM_WEIGHT - 1, each as likely: for waits, of which each asks. */

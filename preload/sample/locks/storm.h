@@ -16,6 +16,7 @@
 #ifndef LIBPROF_SAMPLE_LOCKS_STORM_H
 #define LIBPROF_SAMPLE_LOCKS_STORM_H
 
+#include "sample/core/thread.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -58,19 +59,6 @@ static inline uint64_t storm_ticks(void)
 #define STORM_MAX_WEIGHT 512
 
 enum { STORM_CALM = -1, STORM_ASK = 0 };
-
-struct storm {
-    uint64_t ticks, ns; /* one moment by the counter and by CLOCK_MONOTONIC */
-    uint32_t window;    /* the present one, modulo 2^32 */
-    uint32_t draws;     /* random bits left, and a 1 above them */
-    int32_t skip;       /* calls to pass before the next that is drawn, or STORM_... */
-    uint32_t drawn_at;  /* when the last was, by the counter modulo 2^32 */
-    uint16_t block;     /* calls in its block */
-    uint16_t rest;      /* how many of those come after it */
-    uint16_t since;     /* the window in which the storm began, modulo 2^16 */
-    uint8_t count;      /* waits looked at in the window */
-    bool on;            /* another block will come; false: the last one's call has been drawn */
-};
 
 /* How many waits the one that begins at `ticks` stands for; 0: it is only watched. */
 unsigned storm_weigh(struct storm *storm, uint64_t ticks);

@@ -1,12 +1,14 @@
 #include "sample/threads/ask.h"
 #include "kit/mappings.h"
 #include "kit/sys.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
 #include "sample/core/scratch.h"
+#include "sample/core/task.h"
+#include "sample/core/thread_entry.h"
 #include "sample/cpu/cpu.h"
-#include "sample/threads/task.h"
 #include "sample/threads/waiting.h"
 
 #include <string.h>
@@ -39,7 +41,7 @@ struct request {
 
 static bool (*is_own)(uint32_t tid);
 
-void walk_set_own(bool (*function)(uint32_t tid))
+void ask_set_own(bool (*function)(uint32_t tid))
 {
     is_own = function;
 }
@@ -83,7 +85,7 @@ static bool look_again(uint32_t tid, struct task_status *status)
     struct timespec nap = {0, NAP_FIRST_NS};
     bool found = true;
     for (int n = 0; n < HANDLER_LOOKS && found && status->state == 'R' &&
-                    status->blocked & HANDLER_BIT(handler_signal);
+                    status->blocked & SIGNAL_BIT(own_signal);
          n++) {
         sys_call2(SYS_nanosleep, &nap, NULL);
         found = task_status(tid, status);
@@ -114,7 +116,7 @@ static void count_thread(void *context, uint32_t tid)
 /* Could it take a signal now? */
 static bool reachable(const struct task_status *status)
 {
-    return !strchr("TtZX", status->state) && !(status->blocked & HANDLER_BIT(handler_signal));
+    return !strchr("TtZX", status->state) && !(status->blocked & SIGNAL_BIT(own_signal));
 }
 
 /* How many of those asked have neither answered nor ended. */
@@ -172,9 +174,9 @@ static void describe(const struct request *request, const struct asked *found, u
     atomic_store_explicit(&thread->asked, request->walk, memory_order_release);
 }
 
-void walk_collect(void)
+void ask_all_threads(void)
 {
-    if (!ledger_exists() || !handler_signal || handler_sealed())
+    if (!ledger_exists() || !own_signal || sys_forbidden())
         return;
     struct request request = {.pid = sys_getpid(), .own_tid = (uint32_t)sys_gettid()};
     if (!task_each(count_thread, &request.size))
@@ -201,7 +203,8 @@ void walk_collect(void)
         bool complete;
         thread->stack = waiting_stack(thread->tid, &thread->call, thread->last_ran, &complete);
         thread->waited_for = !complete && reachable(&thread->status) &&
-                             waiting_may_be_signalled(&thread->call) && handler_send(thread->tid);
+                             waiting_may_be_signalled(&thread->call) &&
+                             own_signal_send(thread->tid);
     }
     wait_for_answers(&request);
     index_threads(&request);
@@ -223,14 +226,14 @@ static __attribute__((noinline)) uint32_t own_stack(const ucontext_t *context)
     return stack;
 }
 
-void walk_answer(const ucontext_t *context)
+void ask_answer(const ucontext_t *context)
 {
     struct thread_state *self = &thread_self;
-    if (self->guard && recorder_phase() != RECORDER_ACTIVE)
+    if (self->guard && gate_phase() != GATE_ACTIVE)
         return;
-    if (!handler_has_room(context) || !recorder_active() || !ledger_exists() || self->ended)
+    if (!own_signal_has_room(context) || !gate_active() || !ledger_exists() || self->ended)
         return;
-    if (self->epoch != recorder_epoch() && !thread_setup())
+    if (self->epoch != gate_epoch() && !gate_thread_setup())
         return;
     cpu_thread_retry();
     struct ledger_thread *thread = ledger_thread_get(thread_index());

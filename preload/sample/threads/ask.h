@@ -16,12 +16,12 @@
  * A new number in ledger->walk marks what belongs to this request. Context: the
  * bare thread (dump/); raw system calls, no thread-local storage.
  */
-void walk_collect(void);
+void ask_all_threads(void);
 
 /* Which threads are libprof's and aren't asked. Constructor only. */
-void walk_set_own(bool (*is_own)(uint32_t tid));
+void ask_set_own(bool (*is_own)(uint32_t tid));
 
 /* The signalled thread's part. Handler context. */
-void walk_answer(const ucontext_t *context);
+void ask_answer(const ucontext_t *context);
 
 #endif

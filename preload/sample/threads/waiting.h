@@ -5,7 +5,7 @@
 #ifndef LIBPROF_SAMPLE_THREADS_WAITING_H
 #define LIBPROF_SAMPLE_THREADS_WAITING_H
 
-#include "sample/threads/task.h"
+#include "sample/core/task.h"
 #include <stdbool.h>
 #include <stdint.h>
 

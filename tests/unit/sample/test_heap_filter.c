@@ -1,4 +1,5 @@
 /* The filter that every free asks: no followed block is missed, few others are let through. */
+#include "kit/sys.h"
 #include "ledger/memory.h"
 #include "runtime/boot.h"
 #include "sample/heap/heap_filter.h"
@@ -12,8 +13,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-_Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
 
 #define AT(address) ((void *)(uintptr_t)(address))
 #define BASE UINT64_C(0x7f1234000000)
@@ -36,9 +35,9 @@ static void modes(void **state)
 
 static void nothing_is_mapped_under_a_filter(void **state)
 {
-    memory_no_syscalls = true;
+    sys_calls_forbidden = true;
     assert_false(heap_filter_add(AT(BASE)));
-    memory_no_syscalls = false;
+    sys_calls_forbidden = false;
 }
 
 static void a_followed_block_is_never_missed(void **state)

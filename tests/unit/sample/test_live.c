@@ -1,4 +1,5 @@
 /* Exact mode's table of live blocks: address -> site. */
+#include "kit/sys.h"
 #include "ledger/memory.h"
 #include "sample/heap/live.h"
 
@@ -11,16 +12,14 @@
 
 #include <cmocka.h>
 
-_Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
-
 #define AT(address) ((void *)(uintptr_t)(address))
 
 static void nothing_is_mapped_under_a_filter(void **state)
 {
     live_cap = UINT64_C(1) << 30;
-    memory_no_syscalls = true;
+    sys_calls_forbidden = true;
     assert_int_equal(live_insert(AT(0x7e0000000000), 1), LIVE_FULL);
-    memory_no_syscalls = false;
+    sys_calls_forbidden = false;
     assert_int_equal(live_insert(AT(0x7e0000000000), 1), 0);
     assert_int_equal(live_remove(AT(0x7e0000000000)), 1);
 }

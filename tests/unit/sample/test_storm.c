@@ -28,8 +28,8 @@ static uint64_t next_random(void)
 }
 
 /* sample/core/thread.c isn't linked: its generator's interface. */
-double thread_uniform(void);
-double thread_uniform(void)
+double random_uniform(void);
+double random_uniform(void)
 {
     return (double)((next_random() >> 11) + 1) * 0x1p-53;
 }

@@ -13,8 +13,6 @@
 #define REGIONS 40    /* that threads make at the same moment */
 #define BLOCKS 100000 /* each thread's own addresses */
 
-_Atomic(bool) memory_no_syscalls; /* ledger/memory.c isn't linked */
-
 static _Atomic(uintptr_t) slots[SLOTS];
 static _Atomic(uint64_t) inserted, removed;
 static bool exact;

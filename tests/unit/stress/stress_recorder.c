@@ -6,10 +6,11 @@
  */
 #include "runtime/config.h"
 #include "runtime/real.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "sample/heap/heap.h"
 #include "sample/locks/contention.h"
-#include "sample/threads/threadcreate.h"
+#include "sample/profiler.h"
+#include "sample/threadcreate.h"
 #include "stress.h"
 #include "wire/reader.h"
 
@@ -77,9 +78,9 @@ static int no_key(pthread_key_t key, const void *value)
 /* Gives back what the thread has, and tells the ledger the rest of its account. */
 static void end(void)
 {
-    if (recorder_enter()) {
-        thread_end();
-        recorder_leave();
+    if (gate_enter()) {
+        profiler_thread_end();
+        gate_leave();
     }
 }
 
@@ -113,7 +114,7 @@ static void raise_generations(unsigned thread, void *unused)
     for (uintptr_t n = 0; n < GENERATIONS; n++) {
         pthread_t child;
         void *argument = (void *)(n * STRESS_THREADS + thread + 1);
-        struct thread_birth *birth = recorder_active() ? threadcreate_begin(0) : NULL;
+        struct thread_birth *birth = gate_active() ? threadcreate_begin(0) : NULL;
         if (!birth) /* another thread is making the key at this moment */
             continue;
         uint32_t site = birth->site;
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
 #ifdef __SANITIZE_THREAD__
     /* Threads that resolve at once are a race that tsan.supp allows, but the sanitizer looks
      * that up with a lock of its own held, and takes the loader's, which they hold. */
-    real_resolve();
+    real_resolve(false);
 #endif
     stress_run(start_together, NULL);
     real.pthread_setspecific = no_key;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "fuzz.h"
+#include "kit/sys.h"
 #include "tables.h"
 #include "unwind/module_private.h"
 #include "unwind/unwind.h"
@@ -111,9 +112,9 @@ static void test_random_registers_and_stacks(void **state)
 
 static void test_without_system_calls(void **state)
 {
-    atomic_store(&unwind_no_syscalls, true);
+    atomic_store(&sys_calls_forbidden, true);
     survives(random_stack, 2);
-    atomic_store(&unwind_no_syscalls, false);
+    atomic_store(&sys_calls_forbidden, false);
 }
 
 int main(void)

@@ -1,13 +1,15 @@
-#include "sample/threads/threadcreate.h"
+#include "sample/threadcreate.h"
 #include "kit/mappings.h"
 #include "kit/sys.h"
 #include "ledger/counter.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
-#include "sample/core/handler.h"
-#include "sample/core/recorder.h"
+#include "sample/core/gate.h"
 #include "sample/core/scratch.h"
+#include "sample/core/thread_entry.h"
 #include "sample/cpu/cpu.h"
+#include "sample/profiler.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -29,7 +31,7 @@ static _Atomic(uint32_t) key_state; /* 0 = not made, 1 = being made, 2 = there, 
 static struct thread_birth *birth_table(void)
 {
     uintptr_t table = atomic_load_explicit(&births, memory_order_acquire);
-    if (!table && !handler_sealed()) {
+    if (!table && !sys_forbidden()) {
         size_t size = BIRTHS * sizeof(struct thread_birth);
         void *mine = mappings_map(size);
         if (mine && atomic_compare_exchange_strong(&births, &table, (uintptr_t)mine))
@@ -80,11 +82,11 @@ static void ended(void)
     struct thread_state *self = &thread_self;
     if (self->ended)
         return;
-    if (self->epoch != 0 && self->epoch == recorder_epoch() && recorder_enter()) {
+    if (self->epoch != 0 && self->epoch == gate_epoch() && gate_enter()) {
         cpu_thread_end(self->start);
         thread_refresh_name();
-        thread_end();
-        recorder_leave();
+        profiler_thread_end();
+        gate_leave();
     }
 }
 
@@ -124,16 +126,16 @@ void threadcreate_stop(void)
 
 struct thread_birth *threadcreate_begin(size_t stack_size)
 {
-    if (!recorder_enter())
+    if (!gate_enter())
         return NULL;
     struct thread_birth *birth = key_made() ? birth_take() : NULL;
     if (birth) {
         birth->stack_size = stack_size;
         birth->masked = thread_self.masked;
         birth->creator = birth->site = 0;
-        birth->epoch = recorder_epoch();
+        birth->epoch = gate_epoch();
     }
-    if (birth && config.profiles & 1u << CONFIG_THREADCREATE && recorder_ledger()) {
+    if (birth && config.profiles & 1u << CONFIG_THREADCREATE && gate_ledger()) {
         struct scratch scratch;
         enum unwind_end end;
         scratch_open(&scratch, (unsigned)config.depth);
@@ -144,18 +146,18 @@ struct thread_birth *threadcreate_begin(size_t stack_size)
         }
         scratch_close(&scratch);
     }
-    recorder_leave();
+    gate_leave();
     return birth;
 }
 
 void threadcreate_done(uint32_t site)
 {
-    if (!site || !recorder_enter())
+    if (!site || !gate_enter())
         return;
     struct ledger_counter *counter = ledger_counter(thread_self.plane, site);
     if (counter)
         thread_add(&counter->count, 1);
-    recorder_leave();
+    gate_leave();
 }
 
 void threadcreate_failed(struct thread_birth *birth)
@@ -187,14 +189,14 @@ struct thread_start threadcreate_born(struct thread_birth *record)
         note_stack(birth.stack_size);
     self->start = birth.start.routine;
     self->masked = birth.masked;
-    if (!recorder_enter()) /* sets the thread up, timer and all */
+    if (!gate_enter()) /* sets the thread up, timer and all */
         return birth.start;
-    if (birth.creator && birth.epoch == recorder_epoch())
+    if (birth.creator && birth.epoch == gate_epoch())
         self->creator = birth.creator;
     if (real.pthread_setspecific(key, (void *)1) != 0)
         cpu_thread_end(0); /* its end wouldn't be noticed, and the timer outlive it */
     if (ledger_exists())
         thread_index();
-    recorder_leave();
+    gate_leave();
     return birth.start;
 }

@@ -1,15 +1,19 @@
-#include "sample/core/recorder.h"
-#include "kit/mappings.h"
+#include "sample/profiler.h"
 #include "kit/sys.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
 #include "runtime/program.h"
 #include "runtime/real.h"
-#include "runtime/relocated.h"
-#include "sample/core/handler.h"
+#include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
+#include "sample/core/planes.h"
+#include "sample/core/random.h"
 #include "sample/core/scratch.h"
 #include "sample/cpu/cpu.h"
+#include "sample/dispatch.h"
 #include "sample/heap/heap.h"
+#include "sample/heap/heap_inuse.h"
 #include "sample/locks/contention.h"
 #include "unwind/unwind.h"
 #include "wire/attach_order.h"
@@ -18,70 +22,39 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-static struct recorder_page first_page;
-struct recorder_page *_Atomic recorder_page;
+/* From ld.so (GLIBC_2.2.5 / 2.17): where the main thread's stack starts. */
+extern void *__libc_stack_end;
 
-_Atomic(uint32_t) recorder_epoch_now; /* copied by fork: a child counts on from its parent */
-static unsigned planes = LEDGER_PLANES_MAX;
 static bool resolved;   /* `real` is filled; so it is in children */
 static bool configured; /* `config` is, too */
-static bool restarted;  /* this start is recorder_restart's, not a forked child's */
+static bool restarted;  /* this start is profiler_restart's, not a forked child's */
 
-void (*recorder_tick_hook)(void);
-
-void recorder_set_tick(void (*tick)(void))
+void profiler_after_fork(void)
 {
-    recorder_tick_hook = tick;
-}
-
-unsigned recorder_planes(void)
-{
-    return planes;
-}
-
-static bool page_is_wiped; /* the kernel (4.14) does it; else recorder_after_fork does */
-
-/* The page that fork wipes. */
-static void map_page(void)
-{
-    if (recorder_page != &first_page)
+    if (gate_page_is_wiped() || !gate_page)
         return;
-    struct recorder_page *page = mappings_map(4096);
-    if (!page)
-        return;
-    page_is_wiped = sys_call3(SYS_madvise, page, 4096, MADV_WIPEONFORK) == 0;
-    page->phase = RECORDER_STARTING;
-    recorder_page = page;
-}
-
-void recorder_after_fork(void)
-{
-    if (page_is_wiped || !recorder_page)
-        return;
-    atomic_store(&recorder_page->ledger_state, 0);
-    if (recorder_phase() == RECORDER_ACTIVE)
-        atomic_store(&recorder_page->phase, RECORDER_NEW);
+    uint32_t phase = gate_phase();
+    gate_reset(phase == GATE_ACTIVE ? GATE_NEW : phase);
     heap_forget();
 }
 
-void recorder_stop(void)
+void profiler_stop(void)
 {
-    atomic_store(&recorder_page->phase, RECORDER_INERT);
+    atomic_store(&gate_page->phase, GATE_INERT);
     heap_start(false);
     contention_start(false);
 }
 
-void recorder_restart(void)
+void profiler_restart(void)
 {
     configured = false;
     restarted = true;
-    planes = LEDGER_PLANES_MAX;
+    planes_start(LEDGER_PLANES_MAX);
     heap_forget();
-    atomic_store(&recorder_page->ledger_state, 0);
-    atomic_store(&recorder_page->phase, RECORDER_NEW);
+    gate_reset(GATE_NEW);
 }
 
 static unsigned processors(void)
@@ -133,9 +106,8 @@ static bool configure(void)
         unwind_init((enum unwind_engine)config.unwinder);
         /* Exact mode is for measuring and gets every plane. Otherwise events are
          * rare, and planes cost memory: one for each processor and a shared one. */
-        unsigned wanted = processors() + 1;
-        if (config.heap_rate != 1 && wanted < planes)
-            planes = wanted;
+        if (config.heap_rate != 1)
+            planes_start(processors() + 1);
     }
     configured = true;
     return true;
@@ -148,44 +120,36 @@ static bool follows(bool child)
            (!child || config.follow == CONFIG_FOLLOW_ALL || config.follow == CONFIG_FOLLOW_FORK);
 }
 
-bool recorder_start(void)
+static bool profiler_start(void)
 {
-    struct recorder_page *none = NULL;
-    if (!is_relocated())
-        return false;
-    atomic_compare_exchange_strong(&recorder_page, &none, &first_page);
-    struct recorder_page *page = recorder_page;
-    uint32_t expected = RECORDER_NEW;
-    if (!atomic_compare_exchange_strong(&page->phase, &expected, RECORDER_STARTING))
-        return false; /* what is done below came back to us, or another thread is at it */
     if (!resolved) {
-        real_resolve();
+        real_resolve(attach_is_injected());
         resolved = true;
     }
     if (!configure()) {
-        atomic_store(&page->phase, RECORDER_NEW);
+        atomic_store(&gate_page->phase, GATE_NEW);
         return false;
     }
-    bool again = recorder_epoch_now > 0, child = again && !restarted;
+    bool again = gate_epoch_now > 0, child = again && !restarted;
     restarted = false;
-    uint32_t phase = RECORDER_INERT;
+    uint32_t phase = GATE_INERT;
     /* A sandbox's child can't be given tables of its own. */
-    if (follows(child) && !handler_sealed()) {
+    if (follows(child) && !sys_forbidden()) {
         if (again) {
             ledger_drop(); /* a forked child's view of its parent's */
             unwind_after_fork_child();
             scratch_reset();
         }
-        map_page();
-        atomic_fetch_add(&recorder_epoch_now, 1);
-        phase = RECORDER_ACTIVE;
+        gate_map_page();
+        atomic_fetch_add(&gate_epoch_now, 1);
+        phase = GATE_ACTIVE;
     }
-    heap_start(phase == RECORDER_ACTIVE);
-    contention_start(phase == RECORDER_ACTIVE);
-    handler_start(phase == RECORDER_ACTIVE);
-    cpu_start(phase == RECORDER_ACTIVE);
-    atomic_store_explicit(&recorder_page->phase, phase, memory_order_release);
-    return phase == RECORDER_ACTIVE;
+    heap_start(phase == GATE_ACTIVE);
+    contention_start(phase == GATE_ACTIVE);
+    dispatch_start(phase == GATE_ACTIVE);
+    cpu_start(phase == GATE_ACTIVE);
+    atomic_store_explicit(&gate_page->phase, phase, memory_order_release);
+    return phase == GATE_ACTIVE;
 }
 
 /* The arguments, each with its NUL, as far as they fit. Not a problem without /proc. */
@@ -199,13 +163,8 @@ static size_t read_cmdline(char *buffer, size_t size)
     return length > 0 ? (size_t)length : 0;
 }
 
-bool recorder_ledger_slow(void)
+static bool profiler_make_ledger(void)
 {
-    uint32_t expected = 0;
-    if (handler_sealed())
-        return false;
-    if (!atomic_compare_exchange_strong(&recorder_page->ledger_state, &expected, 1))
-        return expected == 2;
     char cmdline[1024];
     struct ledger_settings settings = {
         .max_memory = config.max_memory,
@@ -213,9 +172,9 @@ bool recorder_ledger_slow(void)
         .cpu_period_ns = config.cpu_hz ? 1000000000 / config.cpu_hz : 0,
         .block_rate_ns = config.block_rate_ns,
         .mutex_fraction = config.mutex_fraction,
-        .planes = planes,
+        .planes = planes_count(),
         .own_malloc = heap_own_malloc,
-        .asked_by = (unsigned)handler_signal,
+        .asked_by = (unsigned)own_signal,
         .dir = config.dir,
         .exe = program_path(),
         .program = program_name(),
@@ -238,14 +197,87 @@ bool recorder_ledger_slow(void)
         sys_call1(SYS_close, file);
     if (!made)
         log_line(LOG_WARN, "no memory for the profile tables: nothing is recorded");
-    atomic_store_explicit(&recorder_page->ledger_state, made ? 2 : 3, memory_order_release);
     return made;
 }
 
-bool recorder_in_vfork_child_slow(void)
+/* Limits of the main thread's stack. Below the stack pointer it may not be
+ * grown yet, but a walk only goes up from there. The kernel keeps at least
+ * 128 MiB below the stack free of other mappings (mmap_base, arch/x86/mm/mmap.c). */
+static void main_stack(struct unwind_stack *stack)
 {
-    if (handler_sealed() || (uint32_t)sys_gettid() != thread_self.tid)
-        return true;             /* under a filter nobody can say: as if it did */
-    thread_self.vforked = false; /* the parent runs again: its child has execed or ended */
-    return false;
+    const uintptr_t gap = 128u << 20;
+    struct rlimit limit = {gap, gap};
+    sys_call4(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &limit);
+    uintptr_t size = limit.rlim_cur < gap ? limit.rlim_cur : gap;
+    stack->high = ((uintptr_t)__libc_stack_end + 4095) & ~(uintptr_t)4095;
+    stack->low = stack->high > size ? stack->high - size : 0;
 }
+
+static bool profiler_set_up_thread(void)
+{
+    struct thread_state *self = &thread_self;
+    bool ended = self->ended, first = self->epoch == 0;
+    self->tid = (uint32_t)sys_gettid();
+    self->epoch = gate_epoch();
+    self->index = 0;
+    self->charged = false;
+    self->last_block = NULL;
+    self->heap_pending = 0;
+    self->vforked = false;
+    self->stack.memo = config.heap_rate == 1 && !ended ? unwind_memo_take() : NULL;
+    self->waits_in = NULL; /* in a forked child: its parent's table is forgotten */
+    if (self->tid == (uint32_t)sys_getpid() && self->stack.high == 0)
+        main_stack(&self->stack);
+    uint64_t seed = config.seed ? config.seed * UINT64_C(0x9e3779b97f4a7c15) + self->tid
+                                : sys_clock_ns(CLOCK_MONOTONIC) ^ (uintptr_t)self * 3 ^
+                                      (uint64_t)self->tid << 40;
+    if (config.seed && self->tid == (uint32_t)sys_getpid())
+        seed = config.seed; /* a repeatable run: the main thread's stream has no tid in it */
+    self->random = seed ? seed : 1;
+    for (int n = 0; n < 4; n++)
+        random_uniform(); /* nearby seeds part ways */
+    if (ended) {
+        planes_share(self);
+    } else {
+        planes_take(self);
+    }
+    /* A new thread's first gap begins here: the distribution has no memory. */
+    if (first)
+        self->heap_left = heap_first_gap();
+    if (!ended) {
+        if (first) { /* what the creator gave way to may come at once */
+            bool before = self->masked;
+            self->masked = true;
+            self->masked = own_signal_unblock() || before;
+        }
+        cpu_thread_start(first && self->start);
+    }
+    return true;
+}
+
+void profiler_thread_end(void)
+{
+    struct thread_state *self = &thread_self;
+    self->ended = true;
+    heap_inuse_thread_end();
+    contention_thread_end();
+    struct ledger_thread *thread =
+        self->epoch == gate_epoch() ? ledger_thread_get(self->index) : NULL;
+    if (thread && !sys_forbidden()) {
+        atomic_store(&thread->cpu_ns, sys_clock_ns(CLOCK_THREAD_CPUTIME_ID));
+        atomic_store(&thread->end_ns, sys_clock_ns(CLOCK_REALTIME));
+    }
+    if (thread && !self->charged)
+        ledger_thread_release(self->index);
+    self->index = 0;
+    if (self->epoch == gate_epoch())
+        unwind_memo_give(self->stack.memo);
+    self->stack.memo = NULL;
+    planes_give(self, self->epoch == gate_epoch());
+}
+
+const struct gate_slow gate_slow = {
+    .start = profiler_start,
+    .make_ledger = profiler_make_ledger,
+    .set_up_thread = profiler_set_up_thread,
+};

@@ -7,8 +7,8 @@
  * start routine through a birth record: memory of our own, taken and given back
  * without a lock.
  */
-#ifndef LIBPROF_SAMPLE_THREADS_THREADCREATE_H
-#define LIBPROF_SAMPLE_THREADS_THREADCREATE_H
+#ifndef LIBPROF_SAMPLE_THREADCREATE_H
+#define LIBPROF_SAMPLE_THREADCREATE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

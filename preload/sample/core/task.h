@@ -3,8 +3,8 @@
  * (proc_pid_status(5), proc_pid_syscall(5), proc_pid_wchan(5)). Raw system calls
  * and stack buffers only. Where /proc is missing, nothing is known.
  */
-#ifndef LIBPROF_SAMPLE_THREADS_TASK_H
-#define LIBPROF_SAMPLE_THREADS_TASK_H
+#ifndef LIBPROF_SAMPLE_CORE_TASK_H
+#define LIBPROF_SAMPLE_CORE_TASK_H
 
 #include <stdbool.h>
 #include <stddef.h>

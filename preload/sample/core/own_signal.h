@@ -8,11 +8,9 @@
  * program's own handler (runtime/signals.h), or waits in the kernel if the thread believes
  * it blocked; the thread is then out of our reach until it unblocks it.
  */
-#ifndef LIBPROF_SAMPLE_CORE_HANDLER_H
-#define LIBPROF_SAMPLE_CORE_HANDLER_H
+#ifndef LIBPROF_SAMPLE_CORE_OWN_SIGNAL_H
+#define LIBPROF_SAMPLE_CORE_OWN_SIGNAL_H
 
-#include "ledger/memory.h"
-#include "wire/handover.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,46 +18,16 @@
 #include <ucontext.h>
 
 /* The signal; 0 while none is in use. Immutable between starts. */
-extern int handler_signal;
-
-/* Called by recorder_start: chooses the signal and installs the handler. */
-void handler_start(bool active);
-
-/* What is to be done when somebody outside asks (wire/handover.h). Set by the constructor
- * only; NULL = nothing. */
-extern void (*handler_asked)(enum handover_ask ask);
-
-/* The signal is no longer ours (signals_disown). */
-void handler_stop(void);
+extern int own_signal;
 
 /*
  * Lets the signal through to the calling thread, whatever mask it inherited.
  * Returns whether it was blocked. AS-safe; one system call.
  */
-bool handler_unblock(void);
-
-/* May the program's seccomp filter kill it for a system call of ours (hazard 59)?
- * Timers that exist go on then, and memory is still written. */
-static inline bool handler_sealed(void)
-{
-    return atomic_load_explicit(&memory_no_syscalls, memory_order_relaxed);
-}
+bool own_signal_unblock(void);
 
 /* Sends the signal with the walk's mark to a thread (rt_tgsigqueueinfo(2)); false: not sent. */
-bool handler_send(uint32_t tid);
-
-/*
- * For a wait for signals that named ours: was it one of ours that came? It is handled then,
- * as if nobody had waited, or dropped where the thread gave way to the program's.
- * Hook context.
- */
-bool handler_waited_for(const siginfo_t *info);
-
-/*
- * The thread no longer believes our signal blocked, nor is it: it is sampled again, if it had
- * given way to one of the program's (thread_self.gave_way). Hook context.
- */
-void handler_take_back(void);
+bool own_signal_send(uint32_t tid);
 
 /*
  * Around an exec by the calling thread. A signal of ours that is still pending would kill the new
@@ -67,24 +35,24 @@ void handler_take_back(void);
  * kind may be sent from here on. What the program believes blocked is blocked for
  * the new one. Hook context, a vfork child too.
  */
-void handler_before_exec(void);
-void handler_after_failed_exec(void);
+void own_signal_before_exec(void);
+void own_signal_after_failed_exec(void);
 
 /* Is there room for a walk on the stack that the handler runs on? Where a
  * coroutine's stack ends isn't known: the kernel's frame, nearly as large as what follows, did
  * fit. context: the interrupted one. */
-bool handler_has_room(const ucontext_t *context);
+bool own_signal_has_room(const ucontext_t *context);
 
 /* How large an alternate stack has to be for the kernel's frame (AT_MINSIGSTKSZ, getauxval(3)) and
  * a walk, bytes. */
-size_t handler_stack_needed(void);
+size_t own_signal_stack_needed(void);
 
 /* What tells our signals from others of the same number: the addresses in si_value. */
-extern const char handler_timer_tag, handler_walk_tag;
+extern const char own_signal_timer_tag, own_signal_walk_tag;
 
 /*
  * The kernel's view of a signal set: 64 bits, signal n is bit n - 1.
  */
-#define HANDLER_BIT(signal) (UINT64_C(1) << ((signal)-1))
+#define SIGNAL_BIT(signal) (UINT64_C(1) << ((signal)-1))
 
 #endif

@@ -1,4 +1,4 @@
-#include "sample/threads/task.h"
+#include "sample/core/task.h"
 #include "kit/sys.h"
 #include "kit/text.h"
 

@@ -1,0 +1,3 @@
+#include "kit/sys.h"
+
+_Atomic(bool) sys_calls_forbidden;
