@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-/* Its index, entered now if need be; 0 when the table is full. */
+/* Its index, entered now if need be; 0 when the table is full, or it is not entered yet and system
+ * calls are forbidden (kit/sys.h). */
 uint32_t thread_index(void);
 
 /* Writes the thread's present name into its entry, if it has one. */
