@@ -251,7 +251,8 @@ def test_dump_without_a_collector():
     done = dump(deaf.pid)
     assert done.returncode == 0 and "/deaf/" in done.stdout, done
     # what can't be asked is left alone
-    plain, young = subprocess.Popen([SERVED, "work", "30"]), start("sleep", "30", LIBPROF_CPU_HZ="0")
+    plain, young = subprocess.Popen([SERVED, "work", "30"]), start(
+        "sleep", "30", LIBPROF_CPU_HZ="0", LIBPROF_HEAP_RATE="1g")
     started.append(plain)
     for process, words in (plain, "without libprof"), (young, "recorded nothing yet"):
         done = dump(process.pid)
