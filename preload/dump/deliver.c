@@ -61,10 +61,9 @@ static bool send_all(const struct dump_request *given, uint32_t sequence, uint32
     return good;
 }
 
-bool report_dump(struct dump_request *request, enum dump_reason reason, uint32_t chosen,
-                 void (*walk)(void))
+bool deliver_to_collector(struct dump_request *request, enum handover_reason reason,
+                          uint32_t chosen, void (*walk)(void))
 {
-    bool asked = reason == DUMP_REASON_SIGNAL || reason == DUMP_REASON_INTERVAL;
     uint32_t sequence;
 
     if (!config.socket[0])
@@ -72,9 +71,7 @@ bool report_dump(struct dump_request *request, enum dump_reason reason, uint32_t
     if (walk && chosen & 1u << DUMP_THREADS)
         walk();
     sequence = atomic_fetch_add(&ledger->sequence, 1) + 1;
-    if (handover_dump(sequence, asked                        ? HANDOVER_ASKED
-                                : reason == DUMP_REASON_EXEC ? HANDOVER_EXEC
-                                                             : HANDOVER_ENDING))
+    if (handover_dump(sequence, reason))
         return true;
     if (send_all(request, sequence, chosen))
         return true;

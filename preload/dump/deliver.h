@@ -7,15 +7,15 @@
 #ifndef LIBPROF_DUMP_DELIVER_H
 #define LIBPROF_DUMP_DELIVER_H
 
-#include "dump/dump.h"
 #include "wire/encode.h"
+#include "wire/handover.h"
 
 /*
  * Has the collector take a dump of the profiles in the mask `chosen`. walk: what
  * brings the threads' stacks up to date, or NULL. False: LIBPROF_SOCKET isn't set or
  * nobody is there; the directory has to do.
  */
-bool report_dump(struct dump_request *request, enum dump_reason reason, uint32_t chosen,
-                 void (*walk)(void));
+bool deliver_to_collector(struct dump_request *request, enum handover_reason reason,
+                          uint32_t chosen, void (*walk)(void));
 
 #endif

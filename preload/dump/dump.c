@@ -34,6 +34,14 @@ static uint64_t state_of(uint32_t pid, enum phase phase)
     return (uint64_t)pid << 8 | phase;
 }
 
+/* The reason as the collector is told it. */
+static enum handover_reason said_reason(enum dump_reason reason)
+{
+    if (reason == DUMP_REASON_SIGNAL || reason == DUMP_REASON_INTERVAL)
+        return HANDOVER_ASKED;
+    return reason == DUMP_REASON_EXEC ? HANDOVER_EXEC : HANDOVER_ENDING;
+}
+
 bool dump_owns_ledger(void)
 {
     const struct ledger_header *header = ledger;
@@ -130,7 +138,7 @@ static bool write_all(enum dump_reason reason)
     if (!chosen)
         return true;
     note_memory();
-    if (report_dump(&request, reason, chosen, dump_thread_walk))
+    if (deliver_to_collector(&request, said_reason(reason), chosen, dump_thread_walk))
         return true;
     error = directory_open(&directory, config.dir, &view, &ledger->sequence);
     if (error < 0) {

@@ -1,6 +1,7 @@
 /*
  * Which allocator is behind us, or before us: rebind.h's two arrangements.
  */
+#include "hooks/allocator.h"
 #include "hooks/operators.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
@@ -95,7 +96,7 @@ static bool asks_us(const void *allocate, const void *release)
     return asked;
 }
 
-void rebind_allocator(void)
+void allocator_rebind(void)
 {
     if (config.heap_rate == 0)
         return;

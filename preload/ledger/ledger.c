@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-struct ledger_header *ledger;
-
 /* References count 8-byte units: 32 bits reach 32 GiB. */
 #define STACK_UNIT 8u
 

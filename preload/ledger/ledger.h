@@ -4,27 +4,18 @@
  * own first event.
  *
  * Context: hooks and handlers unless said otherwise: lock-free, AS-safe, no
- * errno; the only system call is fallocate, when a table grows.
+ * errno; the only system calls are mprotect and madvise, when a table grows.
  */
 #ifndef LIBPROF_LEDGER_LEDGER_H
 #define LIBPROF_LEDGER_LEDGER_H
 
+#include "ledger/memory.h"
 #include "unwind/module.h"
 #include "unwind/unwind.h"
 #include "wire/layout.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* The ledger in force, or NULL. Immutable between ledger_create and ledger_drop. */
-extern struct ledger_header *ledger __attribute__((visibility("hidden")));
-
-/* Is it in force, filled? For whoever hasn't been told so (gate_ledger): another thread may
- * be making it. Plain uses may follow. */
-static inline bool ledger_exists(void)
-{
-    return __atomic_load_n(&ledger, __ATOMIC_ACQUIRE) != NULL;
-}
 
 struct ledger_settings {
     uint64_t max_memory; /* bytes */

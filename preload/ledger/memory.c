@@ -7,6 +7,8 @@
 #define MEMORY_CHUNK_SMALL UINT64_C(8192) /* counters: sixteen planes, most of them little used */
 #define MADV_POPULATE_WRITE_NR 23         /* madvise(2), Linux 5.14; absent from older headers */
 
+struct ledger_header *ledger;
+
 static uint64_t round_up(uint64_t n, uint64_t unit)
 {
     return (n + unit - 1) / unit * unit;

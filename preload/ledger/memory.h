@@ -13,7 +13,20 @@
 #ifndef LIBPROF_LEDGER_MEMORY_H
 #define LIBPROF_LEDGER_MEMORY_H
 
-#include "ledger/ledger.h"
+#include "wire/layout.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The ledger in force, or NULL. Immutable between ledger_create and ledger_drop. */
+extern struct ledger_header *ledger __attribute__((visibility("hidden")));
+
+/* Is it in force, filled? For whoever hasn't been told so (gate_ledger): another thread may
+ * be making it. Plain uses may follow. */
+static inline bool ledger_exists(void)
+{
+    return __atomic_load_n(&ledger, __ATOMIC_ACQUIRE) != NULL;
+}
 
 bool memory_reserve_slow(enum ledger_section_id section, uint64_t end);
 

@@ -3,7 +3,6 @@
 #include "kit/sections.h"
 #include "kit/sys.h"
 #include "kit/text.h"
-#include "runtime/follow.h"
 #include <signal.h>
 #include <string.h>
 

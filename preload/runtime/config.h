@@ -11,6 +11,7 @@
 #ifndef LIBPROF_RUNTIME_CONFIG_H
 #define LIBPROF_RUNTIME_CONFIG_H
 
+#include "runtime/follow.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,13 +28,6 @@ enum config_profile {
     CONFIG_BLOCK,
     CONFIG_MUTEX,
     CONFIG_PROFILES
-};
-
-enum config_follow {
-    CONFIG_FOLLOW_ALL,
-    CONFIG_FOLLOW_FORK,
-    CONFIG_FOLLOW_EXEC,
-    CONFIG_FOLLOW_NONE
 };
 
 /*

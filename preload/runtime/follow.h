@@ -9,7 +9,15 @@
 #ifndef LIBPROF_RUNTIME_FOLLOW_H
 #define LIBPROF_RUNTIME_FOLLOW_H
 
-#include "runtime/config.h"
+#include <stdbool.h>
+
+/* LIBPROF_FOLLOW: by which ways a new process is followed. The order is that of the words. */
+enum config_follow {
+    CONFIG_FOLLOW_ALL,
+    CONFIG_FOLLOW_FORK,
+    CONFIG_FOLLOW_EXEC,
+    CONFIG_FOLLOW_NONE
+};
 
 /*
  * True when programs started by exec are not to be followed and the parent

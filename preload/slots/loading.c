@@ -1,7 +1,6 @@
 #include "slots/loading.h"
 #include "kit/sections.h"
 #include "runtime/object.h"
-#include "slots/slots.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -11,13 +10,14 @@
 /* The real functions, for the jumps below. */
 static LATE_TABLE void *loading_real[LOADING_FUNCTIONS];
 static _Atomic(bool) is_loading;
+static void (*when_loaded)(void); /* set before a slot leads here */
 
 /* Before each of them. Does `number` load something, which the next one then looks at? */
 __attribute__((used)) static void *loading_prepare(unsigned number)
 {
     int saved = errno;
     if (atomic_exchange(&is_loading, number < 2))
-        slots_follow();
+        when_loaded();
     errno = saved;
     return loading_real[number];
 }
@@ -67,8 +67,9 @@ JUMP(loading_dlopen, 0);
 JUMP(loading_dlmopen, 1);
 JUMP(loading_dlsym, 2);
 
-void loading_functions(struct rebind table[LOADING_FUNCTIONS])
+void loading_functions(struct rebind table[LOADING_FUNCTIONS], void (*loaded)(void))
 {
+    when_loaded = loaded;
     static const char names[] = "dlopen\0dlmopen\0dlsym\0";
     object_first_definitions(names, loading_real);
     table[0] = (struct rebind){"dlopen", (void *)(uintptr_t)loading_dlopen, loading_real[0], false};

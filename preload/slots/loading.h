@@ -11,7 +11,8 @@
 
 #define LOADING_FUNCTIONS 3
 
-/* Fills in their entries of the table of slots. Constructor only. */
-void loading_functions(struct rebind table[LOADING_FUNCTIONS]);
+/* Fills in their entries of the table of slots. loaded: called in the program's thread when
+ * objects may have been loaded since the last time. Constructor only. */
+void loading_functions(struct rebind table[LOADING_FUNCTIONS], void (*loaded)(void));
 
 #endif

@@ -10,7 +10,7 @@
  * pointers in its data) are pointed at libprof's. Objects loaded later keep
  * calling the allocator directly: their blocks aren't seen, and nothing breaks.
  *
- * Context: constructor only; rebind_all and rebind_restore: attach/slots.h.
+ * Context: constructor only; rebind_all and rebind_restore as slots.h says.
  */
 #ifndef LIBPROF_SLOTS_REBIND_H
 #define LIBPROF_SLOTS_REBIND_H
@@ -48,8 +48,5 @@ typedef uintptr_t (*rebind_old)(uintptr_t *slot, uintptr_t now);
 
 /* The way back. */
 void rebind_restore(const struct rebind *table, size_t count, rebind_old old);
-
-/* Does both arrangements described above, if this process has them. */
-void rebind_allocator(void);
 
 #endif

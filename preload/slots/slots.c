@@ -106,7 +106,7 @@ static int find_own(struct dl_phdr_info *info, size_t size, void *arg)
 size_t slots_take(void)
 {
     dl_iterate_phdr(find_own, NULL);
-    loading_functions(table + INTERPOSED_COUNT);
+    loading_functions(table + INTERPOSED_COUNT, slots_follow);
     for (size_t n = 0; n < FUNCTIONS; n++)
         if (!table[n].replacement)
             table[n].original = NULL; /* never taken */

@@ -4,12 +4,12 @@
  * from another library's constructor.
  */
 #include "dump/dump.h"
+#include "hooks/allocator.h"
 #include "hooks/exit.h"
 #include "hooks/signal.h"
 #include "runtime/config.h"
 #include "sample/core/gate.h"
 #include "sample/threads/ask.h"
-#include "slots/rebind.h"
 #include "start/attach.h"
 #include "wire/attach_order.h"
 
@@ -21,7 +21,7 @@ __attribute__((constructor)) static void libprof_init(void)
     }
     if (!gate_enter())
         return;
-    rebind_allocator(); /* inside: what the loader allocates for it isn't the program's */
+    allocator_rebind(); /* inside: what the loader allocates for it isn't the program's */
     gate_leave();
     signal_start();
     exit_start();

@@ -8,7 +8,7 @@
 #ifndef LIBPROF_WIRE_COMMENTS_H
 #define LIBPROF_WIRE_COMMENTS_H
 
-#include "wire/encode.h"
+#include "wire/dump_request.h"
 #include "wire/string_table.h"
 
 /* Has the process far more anonymous memory than malloc ever handed out? Then the heap
