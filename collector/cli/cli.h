@@ -37,6 +37,7 @@ struct cli_options {
     bool quiet;               /* --quiet: no notices */
     bool as_is;               /* set by commands: cli_load() only adds up */
     const char *http;         /* --http: address to serve on */
+    const char *users;        /* --users: separated by commas, or "any" */
     const char *hosts;        /* --host: names allowed in Host, separated by commas */
     const char *socket;       /* --socket: of the collector */
     const char *dir;          /* --dir: where the collector writes dumps */

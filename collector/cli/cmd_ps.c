@@ -20,6 +20,20 @@ static void print_process(const struct remote_process *process)
            process->threads, process->exe);
 }
 
+static void print_refused(const char *address)
+{
+    size_t n;
+    struct remote_refusal *list = remote_refusals(address, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct remote_refusal *refusal = &list[i];
+        printf("%sturned away %llu time%s: %s (user %s, last PID %s): %s\n", i ? "" : "\n",
+               (unsigned long long)refusal->count, refusal->count > 1 ? "s" : "",
+               *refusal->program ? refusal->program : "?", refusal->user, refusal->pid,
+               refusal->reason);
+    }
+    remote_refusals_free(list, n);
+}
+
 static int run_ps(struct cli_options *o)
 {
     struct error err;
@@ -32,6 +46,7 @@ static int run_ps(struct cli_options *o)
     for (size_t i = 0; i < n; i++)
         print_process(&list[i]);
     remote_free(list, n);
+    print_refused(o->http);
     return 0;
 }
 
@@ -41,7 +56,7 @@ const struct command cmd_ps = {
     .summary = "list the processes that a collector knows",
     .help = "Asks the collector (prof serve, or prof run --http) at 127.0.0.1:6060, or at --http\n"
             "ADDRESS. PID is what other commands take; a program that went on as another one by\n"
-            "exec is PID.1.\n",
+            "exec is PID.1. Processes that the collector turned away are counted below.\n",
     .run = run_ps,
     .options = "http",
 };

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,8 +6,9 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "serve/loop.h"
+#include "cli/run_check.h"
 #include "serve/http.h"
+#include "serve/loop.h"
 #include "serve/pprof.h"
 #include "web/web.h"
 
@@ -30,6 +32,50 @@ static char **split_names(const char *list)
     return names;
 }
 
+/* Fit for a shell, malloc'ed: between quotes where it must be. */
+static char *shell_word(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-+,:@%=";
+    if (*text && !text[strspn(text, plain)])
+        return mem_strdup(text);
+    char *word = mem_alloc(4 * strlen(text) + 3), *at = word;
+    *at++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'')
+            at = stpcpy(at, "'\\''");
+        else
+            *at++ = *text;
+    }
+    strcpy(at, "'");
+    return word;
+}
+
+static char *absolute(const char *path)
+{
+    char folder[PATH_MAX];
+    return *path == '/' || !getcwd(folder, sizeof folder) ? mem_strdup(path)
+                                                          : mem_printf("%s/%s", folder, path);
+}
+
+/* A command that can be pasted. */
+static void print_welcome(const char *address, const char *socket)
+{
+    struct error err;
+    char *library = run_find_library(&err), *path = absolute(socket);
+    char *words[] = {shell_word(path), shell_word(library ? library : "libprof.so")};
+    fprintf(stderr,
+            "prof: serving http://%s/\nprof: profile a program with: LIBPROF_SOCKET=%s "
+            "LD_PRELOAD=%s PROGRAM\n",
+            address, words[0], words[1]);
+    if (!library)
+        fprintf(stderr, "prof: %s\n", err.text);
+    free(words[0]);
+    free(words[1]);
+    free(path);
+    free(library);
+}
+
 static int run_serve(struct cli_options *o)
 {
     static const struct route *const tables[] = {pprof_routes, discovery_routes, listing_routes,
@@ -44,6 +90,8 @@ static int run_serve(struct cli_options *o)
         .keep = o->keep ? strtoul(o->keep, NULL, 10) : DEFAULT_KEEP,
         .remove_forgotten = true,
         .quiet = o->quiet,
+        .users = o->users,
+        .daemon = true,
     };
     struct web *web = web_new();
     struct http_options http_options = {
@@ -72,10 +120,7 @@ static int run_serve(struct cli_options *o)
     }
     web_start_recording(web, &collector);
     if (!o->quiet)
-        fprintf(stderr,
-                "prof: serving http://%s/\n"
-                "prof: profile a program with: LIBPROF_SOCKET=%s LD_PRELOAD=libprof.so PROGRAM\n",
-                http_address(http), options.socket);
+        print_welcome(http_address(http), options.socket);
     int got;
     sigwait(&ends, &got);
     atomic_store(&collector.stopping, true);
@@ -100,8 +145,12 @@ const struct command cmd_serve = {
             "\n"
             "A process that ended, however it did, has its last profiles written to --dir and\n"
             "stays on show. /sd lists the processes for scrapers (Prometheus http_sd).\n"
+            "A collector takes the processes of its own user and root's. Root's also takes those\n"
+            "of other users that its processes started, and with --users all of theirs; who is\n"
+            "turned away is told here and in prof ps, and writes to its own LIBPROF_DIR.\n"
+            "A collector that is started again finds the processes that still run.\n"
             "Only programs on this machine reach it unless --http says otherwise; there is no\n"
             "password, so think before it does.\n",
     .run = run_serve,
-    .options = "http socket dir default keep host quiet",
+    .options = "http socket users dir default keep host quiet",
 };

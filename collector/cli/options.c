@@ -96,6 +96,8 @@ static const struct option options[] = {
     {"title", NULL, "TEXT", "heading, where the format has one", AT(title), TEXT, 0},
     {"http", NULL, "[HOST:]PORT", "where the collector serves (127.0.0.1:6060)", AT(http), TEXT, 0},
     {"host", NULL, "NAME,...", "more names by which we may be called", AT(hosts), TEXT, 0},
+    {"users", NULL, "NAME,...", "other users whose processes root's collector takes, or any",
+     AT(users), TEXT, 0},
     {"socket", NULL, "PATH", "the collector's socket", AT(socket), TEXT, 0},
     {"dir", NULL, "DIR", "write dumps there (libprof.out)", AT(dir), TEXT, 0},
     {"default", NULL, "PID", "whose profiles /debug/pprof/ shows", AT(default_id), TEXT, 0},

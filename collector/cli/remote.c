@@ -62,6 +62,39 @@ void remote_free(struct remote_process *list, size_t n)
     free(list);
 }
 
+struct remote_refusal *remote_refusals(const char *address, size_t *n)
+{
+    struct error err;
+    size_t size, room = 1;
+    char *text = client_request(address, "GET", "/refused", &size, NULL, NULL, &err), *rest = text;
+    struct remote_refusal *list = mem_zero(room, sizeof *list);
+    *n = 0;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        list = mem_grow(list, *n, &room, sizeof *list);
+        struct remote_refusal *refusal = &list[*n];
+        char *at = refusal->line = mem_strdup(line);
+        const char *count = strsep(&at, "\t");
+        refusal->count = strtoull(count, NULL, 10);
+        refusal->pid = strsep(&at, "\t");
+        refusal->user = strsep(&at, "\t");
+        refusal->program = strsep(&at, "\t");
+        refusal->reason = strsep(&at, "\t");
+        if (refusal->reason)
+            ++*n;
+        else
+            free(refusal->line);
+    }
+    free(text);
+    return list;
+}
+
+void remote_refusals_free(struct remote_refusal *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i].line);
+    free(list);
+}
+
 const struct remote_process *remote_find(const struct remote_process *list, size_t n,
                                          const char *id)
 {

@@ -25,6 +25,17 @@ void remote_free(struct remote_process *list, size_t n);
 const struct remote_process *remote_find(const struct remote_process *list, size_t n,
                                          const char *id);
 
+/* A line of /refused. */
+struct remote_refusal {
+    char *line; /* what the texts lie in */
+    uint64_t count;
+    const char *pid, *user, *program, *reason;
+};
+
+/* Who was turned away; none from a collector that doesn't tell. malloc'ed. */
+struct remote_refusal *remote_refusals(const char *address, size_t *n);
+void remote_refusals_free(struct remote_refusal *list, size_t n);
+
 /* The bytes of /p/ID/debug/pprof/NAME, with a line of progress on a terminal. */
 char *remote_fetch(const char *address, const char *id, const char *name, unsigned seconds,
                    size_t *size, struct error *err);

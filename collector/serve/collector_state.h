@@ -2,12 +2,14 @@
  * What the parts of a collector share: its options, the processes it knows, its descriptors.
  * loop.h starts and ends it.
  *
- * Threads: `registry` and `refused` for any, the rest for the collector's own.
+ * Threads: `registry` and `refusals` for any, the rest for the collector's own.
  */
 #ifndef COLLECTOR_SERVE_COLLECTOR_STATE_H
 #define COLLECTOR_SERVE_COLLECTOR_STATE_H
 
+#include "serve/refusals.h"
 #include "serve/registry.h"
+#include "serve/welcome.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +25,8 @@ struct collector_options {
     size_t keep;           /* ended processes remembered; older ones are forgotten. 0: all */
     bool remove_forgotten; /* their files go with them */
     bool quiet;            /* no lines on stderr about single processes */
+    const char *users;     /* other users' processes to take (welcome.h); NULL: none */
+    bool daemon;           /* it may be followed by another: living processes are found again */
 };
 
 struct client;
@@ -34,8 +38,9 @@ struct collector {
     pthread_t thread;
     struct client *clients; /* connections being read */
     size_t client_count;
-    _Atomic(uint64_t) refused; /* connections and hellos turned away */
-    _Atomic(bool) stopping;    /* long waits are to end */
+    struct welcome welcome;
+    struct refusals refusals;
+    _Atomic(bool) stopping; /* long waits are to end */
 };
 
 /* One line on stderr unless `quiet`: "prof: ...". */

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "serve/archive.h"
 #include "serve/frame.h"
-#include "serve/kinship.h"
 #include "serve/map_ledger.h"
 #include "serve/process_end.h"
 #include "serve/upload.h"
@@ -27,12 +26,15 @@ struct client {
     struct frame_reader reader;
     int64_t last_ns;
     struct upload upload;
-    bool adopts; /* prof attach speaks for the process in `peer` */
+    bool is_welcome;
+    bool adopts;   /* prof attach speaks for the process in `peer` */
+    char *program; /* what its hello said, for the log; or NULL */
 };
 
 static void client_close(struct collector *collector, struct client *client)
 {
     upload_drop(&client->upload);
+    free(client->program);
     frame_reader_free(&client->reader);
     if (client->passed_fd >= 0)
         close(client->passed_fd);
@@ -62,36 +64,81 @@ void intake_expire(struct collector *collector, int64_t now_ns)
     }
 }
 
+/* What follows the path, of a target that says more. */
+static struct handover_kin kin_of(const char *exe, size_t length)
+{
+    struct handover_kin kin = {0};
+    size_t path = strnlen(exe, length);
+    if (length == path + 1 + sizeof kin)
+        memcpy(&kin, exe + path + 1, sizeof kin);
+    return kin;
+}
+
+/* Tells the target in its memory; it may be of any version. */
+static void answer(struct collector *collector, struct mapped_ledger *ledger,
+                   enum handover_state state)
+{
+    if (!ledger->control)
+        return;
+    struct handover_answer *place = handover_answer(ledger->control);
+    if (state == HANDOVER_TAKEN) {
+        atomic_store(&place->token[1], collector->welcome.token.token[1]);
+        atomic_store(&place->token[0], collector->welcome.token.token[0]);
+        atomic_store(&place->collector, getpid());
+    }
+    atomic_store(&place->state, state);
+}
+
+/* It waited for us in vain, and has written its profiles itself. */
+static bool has_given_up(const struct mapped_ledger *ledger)
+{
+    return ledger->control &&
+           atomic_load(&handover_answer(ledger->control)->state) == HANDOVER_KEPT;
+}
+
+/* Takes the ledger that came with a hello. False with *why. */
+static bool take_ledger(struct collector *collector, struct client *client, uint64_t size,
+                        struct mapped_ledger *ledger, const char **why)
+{
+    if (client->passed_fd < 0) {
+        *why = "a ledger was announced and none came";
+        return false;
+    }
+    *why = map_ledger(client->passed_fd, size, ledger);
+    close(client->passed_fd);
+    client->passed_fd = -1;
+    if (!*why && has_given_up(ledger))
+        *why = "it ended before it was taken, and has written its profiles to its LIBPROF_DIR";
+    else if (!*why && !client->is_welcome)
+        *why = "it is another user's (prof serve --users)";
+    if (ledger->control)
+        answer(collector, ledger, *why ? HANDOVER_REFUSED : HANDOVER_TAKEN);
+    if (*why)
+        unmap_ledger(ledger);
+    return !*why;
+}
+
 static bool take_hello(struct collector *collector, struct client *client,
                        const struct handover_hello *hello, const char *exe, const char **why)
 {
     struct process_hello entry = {
         .pid = client->peer.pid,
+        .own_pid = (pid_t)hello->pid,
         .uid = client->peer.uid,
         .asked_by = hello->asked_by <= 64 ? (int)hello->asked_by : 0,
         .exe = exe,
     };
+    if (hello->ledger_size) {
+        if (!take_ledger(collector, client, hello->ledger_size, &entry.ledger, why))
+            return false;
+    } else if (!client->is_welcome) {
+        *why = "it is another user's (prof serve --users)";
+        return false;
+    }
     struct process *known = registry_find_running(&collector->registry, entry.pid);
-    if (!hello->ledger_size) {
-        /* A dump in full follows; the process itself may be known already. */
-        client->process = known ? known : NULL;
-        if (known)
-            return true;
-    } else {
-        if (client->passed_fd < 0) {
-            *why = "a ledger was announced and none came";
-            if (known)
-                process_release(known);
-            return false;
-        }
-        *why = map_ledger(client->passed_fd, hello->ledger_size, &entry.ledger);
-        close(client->passed_fd);
-        client->passed_fd = -1;
-        if (*why) {
-            if (known)
-                process_release(known);
-            return false;
-        }
+    if (known && !hello->ledger_size) {
+        client->process = known; /* a dump in full follows */
+        return true;
     }
     if (known) {
         process_end_by_exec(collector, known); /* it went on as another program */
@@ -133,7 +180,8 @@ static bool take_frame(void *context, enum handover_type type, const unsigned ch
     struct handover_hello hello;
     struct handover_dump dump;
     *why = "a frame out of place";
-    if (type == HANDOVER_ADOPT && !client->process && length == sizeof(struct handover_adopt)) {
+    if (type == HANDOVER_ADOPT && !client->process && welcome_owner(client->peer.uid) &&
+        length == sizeof(struct handover_adopt)) {
         struct handover_adopt adopt;
         memcpy(&adopt, body, sizeof adopt);
         client->adopts = true; /* who may trace it may speak for it: our user, or root */
@@ -142,12 +190,29 @@ static bool take_frame(void *context, enum handover_type type, const unsigned ch
         return true;
     }
     if (type == HANDOVER_HELLO && !client->process && length >= sizeof hello) {
+        const char *exe = (const char *)body + sizeof hello;
+        struct handover_kin kin = kin_of(exe, length - sizeof hello);
         memcpy(&hello, body, sizeof hello);
-        return take_hello(collector, client, &hello, (const char *)body + sizeof hello, why);
+        free(client->program);
+        client->program = mem_strdup(exe);
+        client->is_welcome = client->is_welcome || welcome_kin(&collector->welcome, &kin) ||
+                             welcome_peer(&collector->welcome, &collector->registry, &client->peer);
+        return take_hello(collector, client, &hello, exe, why);
     }
-    if (type == HANDOVER_DUMP && length == sizeof dump) {
+    if (type == HANDOVER_VOUCH && length == sizeof(struct handover_kin)) {
+        struct handover_kin kin;
+        memcpy(&kin, body, sizeof kin);
+        if (client->is_welcome || welcome_kin(&collector->welcome, &kin))
+            welcome_vouch(&collector->welcome, client->peer.pid);
+        return true;
+    }
+    if (type == HANDOVER_DUMP && length == sizeof dump) { /* of a stranger nothing is known */
         memcpy(&dump, body, sizeof dump);
         return take_dump(collector, client, &dump);
+    }
+    if (!client->is_welcome) {
+        *why = "it is another user's (prof serve --users)";
+        return false;
     }
     if (!client->process)
         return false;
@@ -176,6 +241,16 @@ static void take_descriptors(struct client *client, struct msghdr *message)
     }
 }
 
+static void note_refusal(struct collector *collector, const struct client *client, const char *why)
+{
+    struct refusal refusal;
+    const char *program = client->program ? client->program : "";
+    if (refusals_note(&collector->refusals, client->peer.pid, client->peer.uid, program, why,
+                      &refusal))
+        collector_log(collector, "process %d (%s, user %s) was turned away: %s", (int)refusal.pid,
+                      *refusal.program ? refusal.program : "?", refusal.user, why);
+}
+
 void intake_read(struct collector *collector, struct client *client)
 {
     static unsigned char buffer[65536]; /* the collector's thread alone is here */
@@ -198,10 +273,8 @@ void intake_read(struct collector *collector, struct client *client)
         if (got > 0 &&
             frame_reader_feed(&client->reader, buffer, (size_t)got, take_frame, &context, &why))
             continue;
-        if (got > 0) {
-            atomic_fetch_add(&collector->refused, 1);
-            collector_log(collector, "process %d was turned away: %s", (int)client->peer.pid, why);
-        }
+        if (got > 0)
+            note_refusal(collector, client, why);
         client_close(collector, client);
         return;
     }
@@ -216,17 +289,6 @@ static void close_most_silent(struct collector *collector)
             silent = client;
     if (silent)
         client_close(collector, silent);
-}
-
-/* Our own processes and root's; root's collector knows, besides, those that its processes
- * started, whoever they became. */
-static bool is_welcome(struct collector *collector, const struct ucred *peer)
-{
-    if (peer->pid <= 0)
-        return false;
-    if (peer->uid == geteuid() || peer->uid == 0)
-        return true;
-    return geteuid() == 0 && kinship_descends(&collector->registry, peer->pid);
 }
 
 void intake_accept(struct collector *collector)
@@ -248,12 +310,13 @@ void intake_accept(struct collector *collector)
         client->next->link = &client->next;
     collector->clients = client;
     collector->client_count++;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client->peer, &size) < 0 ||
-        !is_welcome(collector, &client->peer)) {
-        atomic_fetch_add(&collector->refused, 1);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client->peer, &size) < 0) {
         client_close(collector, client);
         return;
     }
+    /* Now, for it may be gone before its hello is read. Who isn't may show its family's token yet,
+     * and is to be told in its memory. */
+    client->is_welcome = welcome_peer(&collector->welcome, &collector->registry, &client->peer);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
     /* One at a time, and read in the order in which they have something to say: a process
      * whose hello comes a moment after its connection may be another program, with a

@@ -1,7 +1,8 @@
 /*
  * GET /ps: the processes as lines of tab-separated fields, for `prof ps` and for
  * scripts: id, state, start (seconds since the epoch), samples, CPU ns, heap in use,
- * heap peak, bytes allocated, threads, program's path, its name. POST /dump/ID writes a dump.
+ * heap peak, bytes allocated, threads, program's path, its name. GET /refused: who was turned
+ * away: how many, the last one's pid, user, program's path, reason. POST /dump/ID writes a dump.
  */
 #include "serve/archive.h"
 #include "serve/command.h"
@@ -49,6 +50,21 @@ static void get_processes(struct request *request, struct response *response)
     response_bytes(response, 200, "text/plain; charset=utf-8", text, size);
 }
 
+static void get_refused(struct request *request, struct response *response)
+{
+    size_t n, size = 0;
+    uint64_t total;
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &size);
+    struct refusal *list = refusals_list(&request->collector->refusals, &n, &total);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "%" PRIu64 "\t%d\t%s\t%s\t%s\n", list[i].count, (int)list[i].pid, list[i].user,
+                list[i].program, list[i].reason);
+    free(list);
+    fclose(out);
+    response_bytes(response, 200, "text/plain; charset=utf-8", text, size);
+}
+
 /* The names of the files written, one on a line. */
 static void post_dump(struct request *request, struct response *response)
 {
@@ -86,6 +102,7 @@ static void post_dump(struct request *request, struct response *response)
 
 const struct route listing_routes[] = {
     {HTTP_GET, "/ps", get_processes},
+    {HTTP_GET, "/refused", get_refused},
     {HTTP_POST, "/dump/:id", post_dump},
     {0, NULL, NULL},
 };

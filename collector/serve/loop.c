@@ -154,6 +154,12 @@ bool collector_start(struct collector *collector, const struct collector_options
     collector->listen_fd = listen_open(options->socket, err);
     if (collector->listen_fd < 0)
         return false;
+    if (!welcome_open(&collector->welcome, options->users, options->socket, options->daemon, err)) {
+        close(collector->listen_fd);
+        unlink(options->socket);
+        return false;
+    }
+    refusals_init(&collector->refusals);
     registry_init(&collector->registry);
     collector->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     collector->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -201,4 +207,5 @@ void collector_stop(struct collector *collector, bool final)
 void collector_free(struct collector *collector)
 {
     registry_clear(&collector->registry);
+    welcome_close(&collector->welcome);
 }

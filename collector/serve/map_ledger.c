@@ -27,6 +27,8 @@ const char *map_ledger(int fd, uint64_t claimed, struct mapped_ledger *mapped)
     const char *wrong = check_file(fd, claimed);
     if (wrong)
         return wrong;
+    void *page = mmap(NULL, sizeof *mapped->control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    mapped->control = page == MAP_FAILED ? NULL : page;
     void *base = mmap(NULL, claimed, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (base == MAP_FAILED)
         return "the ledger can't be mapped";
@@ -36,9 +38,16 @@ const char *map_ledger(int fd, uint64_t claimed, struct mapped_ledger *mapped)
         return wrong;
     }
     madvise(base, claimed, MADV_DONTDUMP);
-    void *page = mmap(NULL, sizeof *mapped->control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    mapped->control = page == MAP_FAILED ? NULL : page;
     mapped->base = base;
     mapped->size = claimed;
     return NULL;
+}
+
+void unmap_ledger(struct mapped_ledger *mapped)
+{
+    if (mapped->base)
+        munmap(mapped->base, mapped->size);
+    if (mapped->control)
+        munmap(mapped->control, sizeof *mapped->control);
+    *mapped = (struct mapped_ledger){0};
 }

@@ -9,7 +9,7 @@
 
 #include "wire/reader.h"
 
-/* What was mapped: munmap gives each back. */
+/* What was mapped. */
 struct mapped_ledger {
     void *base; /* read-only, `size` bytes */
     size_t size;
@@ -18,7 +18,10 @@ struct mapped_ledger {
 };
 
 /* Maps a ledger whose size is said to be `claimed` bytes. NULL: done; else what is wrong with
- * it (static). Doesn't close fd. */
+ * it (static): then only `control` may be there, for the answer, and is to be unmapped too.
+ * Doesn't close fd. */
 const char *map_ledger(int fd, uint64_t claimed, struct mapped_ledger *mapped);
+
+void unmap_ledger(struct mapped_ledger *mapped);
 
 #endif

@@ -41,6 +41,7 @@ struct process *process_new(const struct process_hello *hello)
 {
     struct process *process = mem_zero(1, sizeof *process);
     process->pid = hello->pid;
+    process->own_pid = hello->own_pid;
     process->uid = hello->uid;
     process->pidfd = hello->pidfd;
     process->asked_by = hello->asked_by;

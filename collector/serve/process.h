@@ -61,7 +61,8 @@ struct process {
     int source; /* SOURCE_PROCESS: its pidfd's events point here */
 
     /* Immutable once it is in the registry. */
-    pid_t pid;           /* as the collector sees it */
+    pid_t pid;           /* as the collector sees it; 0: it doesn't */
+    pid_t own_pid;       /* as it sees itself: what the names of its files have then */
     unsigned generation; /* from 1: programs seen under this pid (exec, or a pid used again) */
     char pid_text[16];   /* "4242" */
     char full_id[32];    /* "4242.1" */
@@ -95,7 +96,8 @@ struct process {
 
 /* What a hello tells. Strings are copied; pidfd and the mappings become the process's own. */
 struct process_hello {
-    pid_t pid;
+    pid_t pid;     /* 0: it lives in a pid namespace that isn't below ours */
+    pid_t own_pid; /* as it sees itself */
     uid_t uid;
     int pidfd;
     int asked_by;

@@ -81,6 +81,28 @@ static void put_process(struct writer *w, struct registry *registry, struct proc
     put_numbers(w, process, running);
 }
 
+/* Who was turned away. */
+static void put_refused(struct writer *w, struct refusals *refusals)
+{
+    size_t n;
+    uint64_t total;
+    struct refusal *list = refusals_list(refusals, &n, &total);
+    json_number(w, "refused", (int64_t)total);
+    writer_put(w, ",\"refusals\":[");
+    for (size_t i = 0; i < n; i++) {
+        writer_put(w, i ? ",{" : "{");
+        json_key(w, "count", true);
+        writer_put_int(w, (int64_t)list[i].count);
+        json_number(w, "pid", list[i].pid);
+        json_text(w, "user", list[i].user);
+        json_text(w, "program", list[i].program);
+        json_text(w, "reason", list[i].reason);
+        writer_put_char(w, '}');
+    }
+    writer_put_char(w, ']');
+    free(list);
+}
+
 void api_get_processes(struct request *request, struct response *response)
 {
     struct registry *registry = &request->collector->registry;
@@ -98,8 +120,10 @@ void api_get_processes(struct request *request, struct response *response)
         writer_put_char(&w, '}');
     }
     registry_list_free(list, n);
+    writer_put(&w, "]");
+    put_refused(&w, &request->collector->refusals);
     struct view **files = views_list_pinned(&web->views, &n);
-    writer_put(&w, "],\"files\":[");
+    writer_put(&w, ",\"files\":[");
     for (size_t i = 0; i < n; i++) {
         writer_put(&w, i ? "," : "");
         api_put_view(&w, files[i]);

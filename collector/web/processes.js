@@ -41,12 +41,12 @@ function fileRow(view) {
 export function showProcesses(page) {
   let order = page.params.get("sort") || "", down = page.params.get("down") === "1";
   let filter = page.params.get("q") || "", latest = null, timer = 0, closed = false;
-  const rows = new Map(), body = el("tbody"), head = el("tr"), files = el("div"), count = el("span", { class: "note", role: "status" });
+  const rows = new Map(), body = el("tbody"), head = el("tr"), files = el("div"), refused = el("div"), count = el("span", { class: "note", role: "status" });
   const input = el("input", { type: "search", placeholder: "Filter ( / )", value: filter, aria: { label: "Filter processes" },
     on: { input: () => { filter = input.value; page.setParams({ q: filter }); draw(); } } });
   const processes = el("div", {},
     el("div", { class: "toolbar" }, el("h1", {}, "Processes"), input, count),
-    el("div", { class: "scroll" }, el("table", { class: "plain", id: "processes" }, el("thead", {}, head), body)));
+    el("div", { class: "scroll" }, el("table", { class: "plain", id: "processes" }, el("thead", {}, head), body)), refused);
 
   function drawHead() {
     replace(head, COLUMNS.map(column => {
@@ -92,6 +92,8 @@ export function showProcesses(page) {
     if (next.length !== body.rows.length || next.some((row, i) => row !== body.rows[i]))
       replace(body, next);
     const running = latest.processes.filter(p => p.running).length;
+    replace(refused, latest.refusals.map(r => el("p", { class: "note" },
+      `Turned away ${r.count} time${r.count > 1 ? "s" : ""}: ${r.program || "?"} (user ${r.user}, last PID ${r.pid}): ${r.reason}`)));
     count.textContent = `${running} running, ${latest.processes.length - running} ended`;
     if (!chosen.length)
       replace(body, el("tr", {}, el("td", { class: "empty name", colSpan: COLUMNS.length },

@@ -4,6 +4,7 @@
 #include "kit/sys.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
+#include "runtime/log.h"
 #include "wire/directory.h"
 #include "wire/handover.h"
 #include <string.h>
@@ -71,10 +72,16 @@ bool deliver_to_collector(struct dump_request *request, enum handover_reason rea
     if (walk && chosen & 1u << DUMP_THREADS)
         walk();
     sequence = atomic_fetch_add(&ledger->sequence, 1) + 1;
-    if (handover_dump(sequence, reason))
+    enum handover_outcome outcome = handover_dump(ledger, sequence, reason);
+    if (outcome == HANDOVER_DONE_THERE)
         return true;
-    if (send_all(request, sequence, chosen))
+    if (outcome == HANDOVER_ELSEWHERE && send_all(request, sequence, chosen))
         return true;
+    if (outcome == HANDOVER_NOT_OURS)
+        log_line(LOG_VERBOSE,
+                 "the collector at %s does not take this process: its profiles go to "
+                 "LIBPROF_DIR",
+                 config.socket);
     atomic_fetch_sub(&ledger->sequence, 1); /* the directory's dump gets the number */
     return false;
 }

@@ -11,12 +11,14 @@
 #include "hooks/environment.h"
 #include "hooks/export.h"
 #include "kit/sys.h"
+#include "ledger/ledger.h"
 #include "runtime/config.h"
 #include "runtime/foreign.h"
 #include "runtime/real.h"
 #include "runtime/signals.h"
 #include "sample/core/gate.h"
 #include "sample/core/own_signal.h"
+#include "wire/handover.h"
 
 #include <alloca.h>
 #include <fcntl.h>
@@ -36,6 +38,9 @@ static void before_exec(const char *path)
     if (config.at_exit && dump_owns_ledger() &&
         (!path || sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0))
         dump_run(DUMP_REASON_EXEC);
+    /* What it becomes is asked by the collector whose it is: it may be an orphan by then. */
+    if (!dump_owns_ledger() && !sys_forbidden())
+        handover_vouch(ledger);
     own_signal_before_exec();
 }
 

@@ -136,6 +136,8 @@ static bool profiler_start(void)
     /* A sandbox's child can't be given tables of its own. */
     if (follows(child) && !sys_forbidden()) {
         if (again) {
+            if (ledger)
+                handover_inherit(ledger);
             ledger_drop(); /* a forked child's view of its parent's */
             unwind_after_fork_child();
             scratch_reset();
