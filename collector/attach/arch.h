@@ -51,6 +51,16 @@ void arch_free(struct arch_state *state);
  */
 bool arch_write(pid_t tid, const struct arch_state *state);
 
+/*
+ * Some system calls end with EINTR after any stop, whatever the program's handlers ask for
+ * (signal(7), "Interruption of system calls and library functions by stop signals"). Our stop
+ * is not to be seen: such a call is made again, with its timeout from the beginning. Only
+ * where no signal is pending that would have ended it anyway (the caller knows).
+ */
+void arch_undo_interruption(pid_t tid);
+/* The same for a state that was read. */
+void arch_undo_interruption_of(struct arch_state *state);
+
 uint64_t arch_stack_pointer(const struct arch_state *state);
 
 /*

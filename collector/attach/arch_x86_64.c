@@ -75,6 +75,55 @@ bool arch_write(pid_t tid, const struct arch_state *state)
            ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof mask, &mask) == 0;
 }
 
+/* Those that Linux never restarts (signal(7)). */
+static bool is_never_restarted(long number)
+{
+    switch (number) {
+    case SYS_epoll_wait:
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2:
+    case SYS_rt_sigtimedwait:
+    case SYS_semop:
+    case SYS_semtimedop:
+    case SYS_io_getevents:
+    case SYS_msgrcv:
+    case SYS_msgsnd:
+    case SYS_poll:
+    case SYS_ppoll:
+    case SYS_select:
+    case SYS_pselect6:
+    case SYS_nanosleep:
+    case SYS_clock_nanosleep:
+    case SYS_futex:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool undo_interruption(arch_registers *registers)
+{
+    if ((long)registers->orig_rax < 0 || (long)registers->rax != -EINTR ||
+        !is_never_restarted((long)registers->orig_rax))
+        return false;
+    registers->rax = registers->orig_rax;
+    registers->orig_rax = (unsigned long long)-1;
+    registers->rip -= 2; /* the syscall instruction */
+    return true;
+}
+
+void arch_undo_interruption(pid_t tid)
+{
+    arch_registers registers;
+    if (ptrace(PTRACE_GETREGS, tid, 0, &registers) == 0 && undo_interruption(&registers))
+        ptrace(PTRACE_SETREGS, tid, 0, &registers);
+}
+
+void arch_undo_interruption_of(struct arch_state *state)
+{
+    undo_interruption(&state->registers);
+}
+
 uint64_t arch_stack_pointer(const struct arch_state *state)
 {
     return state->registers.rsp;

@@ -1,5 +1,6 @@
 #include "attach/attach.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +27,9 @@
 #define MS INT64_C(1000000)
 
 /* How long one thread alone may take to load the library. After that the others run too:
- * one of them may hold a lock that was not seen. */
-#define ALONE_NS (100 * MS)
+ * one of them may hold a lock that was not seen. Detaching takes no lock, and nothing else may
+ * run meanwhile: a thread could make a timer that is not found any more. */
+#define ALONE_NS (500 * MS)
 #define LOAD_NS (5000 * MS)
 
 /* The functions of the target that are called, and what calls need. */
@@ -177,12 +179,12 @@ static enum call_verdict watch_loading(void *arg, struct arch_call *call)
     return CALL_PASS;
 }
 
-/* Makes a call with all other threads standing still, and if it takes long, running. */
+/* Makes a call with all other threads standing still, and after alone_ns, running. */
 static bool make_call(struct work *work, uint64_t function, uint64_t a, uint64_t b,
-                      call_watch watch, struct error *err)
+                      call_watch watch, int64_t alone_ns, struct error *err)
 {
     int64_t now = clock_monotonic();
-    if (call_function(&work->call, function, a, b, watch, work, now + ALONE_NS))
+    if (call_function(&work->call, function, a, b, watch, work, now + alone_ns))
         return true;
     if (work->call.running) {
         tracee_release(&work->tracee, work->thread);
@@ -203,10 +205,16 @@ struct wanted {
     uint64_t image; /* 0 = any */
 };
 
+/* One that is disarmed is attached still. */
+static bool same_state(uint32_t wanted, uint32_t state)
+{
+    return state == wanted || (wanted == ATTACH_ARMED && state == ATTACH_DISARMED);
+}
+
 static bool is_wanted(const struct wanted *wanted, const struct attach_order *order)
 {
-    return wanted->inode ||
-           (order->state == wanted->state && (!wanted->image || order->image == wanted->image));
+    return wanted->inode || (same_state(wanted->state, order->state) &&
+                             (!wanted->image || order->image == wanted->image));
 }
 
 /* Finds it. Its mappings begin at *start. */
@@ -265,7 +273,7 @@ static bool load(struct work *work, const struct image *image, struct attach_res
     uint64_t path = call_store(&work->call, work->path, strlen(work->path) + 1);
     if (!path)
         return fail_with(err, "process %d cannot be written to", (int)work->pid);
-    if (!make_call(work, work->functions.dlopen, path, RTLD_NOW, watch_loading, err))
+    if (!make_call(work, work->functions.dlopen, path, RTLD_NOW, watch_loading, ALONE_NS, err))
         return false;
     if (!find_library(work->pid, &wanted, &start, &limit, &work->order, &order))
         return fail_with(err, "the loader of process %d refused the library", (int)work->pid);
@@ -274,7 +282,7 @@ static bool load(struct work *work, const struct image *image, struct attach_res
     uint64_t handle = remote_handle(work->pid, work->functions.r_debug, start);
     struct error ignored;
     if (handle)
-        make_call(work, work->functions.dlclose, handle, 0, NULL, &ignored);
+        make_call(work, work->functions.dlclose, handle, 0, NULL, ALONE_NS, &ignored);
     return false;
 }
 
@@ -287,7 +295,7 @@ static bool arm_again(struct work *work, const struct image *image, struct attac
                       offsetof(struct attach_order, state)) ||
         !remote_read(work->pid, work->order, &order, sizeof order))
         return fail_with(err, "process %d cannot be written to", (int)work->pid);
-    return make_call(work, order.arm, 0, 0, watch_loading, err) &&
+    return make_call(work, order.arm, 0, 0, watch_loading, ALONE_NS, err) &&
            remote_read(work->pid, work->order, &order, sizeof order) &&
            take_answer(work, &order, result, err);
 }
@@ -318,15 +326,17 @@ bool attach_process(pid_t pid, const struct attach_options *options, struct atta
     memset(result, 0, sizeof *result);
     bool good = target_check(pid, options->force, err) && check_not_attached(pid, err) &&
                 image_read(&image, options->library, options->environment, err) &&
-                find_functions(&work, err) && (work.safe = safe_point_new(pid, err)) &&
-                find_safe_point(&work, options->timeout_ms, result, err);
+                find_functions(&work, err) && (work.safe = safe_point_new(pid, err));
+    struct wanted stayed = {.state = ATTACH_DETACHED, .image = good ? image.order.image : 0};
+    struct attach_order order;
+    uint64_t start, limit;
+    bool has_stayed = good && find_library(pid, &stayed, &start, &limit, &work.order, &order);
+    if (has_stayed)
+        safe_point_avoid(work.safe, start, limit);
+    good = good && find_safe_point(&work, options->timeout_ms, result, err);
     if (good && call_begin(&work.call, pid, work.thread, &work.functions.code, err)) {
-        struct wanted stayed = {.state = ATTACH_DETACHED, .image = image.order.image};
-        struct attach_order order;
-        uint64_t start, limit;
-        good = find_library(pid, &stayed, &start, &limit, &work.order, &order)
-                   ? arm_again(&work, &image, result, err)
-                   : load(&work, &image, result, err);
+        good =
+            has_stayed ? arm_again(&work, &image, result, err) : load(&work, &image, result, err);
         if (work.library_fd >= 0)
             call_syscall(&work.call, SYS_close, (uint64_t)work.library_fd, 0, 0, 0, 0, 0);
         good = call_end(&work.call, good ? err : NULL) && good;
@@ -343,8 +353,59 @@ static void unload(struct work *work, uint64_t start, struct attach_result *resu
 {
     struct error ignored;
     uint64_t handle = remote_handle(work->pid, work->functions.r_debug, start);
-    if (handle && make_call(work, work->functions.dlclose, handle, 0, NULL, &ignored))
+    if (handle && make_call(work, work->functions.dlclose, handle, 0, NULL, ALONE_NS, &ignored))
         result->unloaded = !target_is_attached(work->pid);
+}
+
+/* Calls the library's detach in a thread of the process. unloads: nobody returns to it, so
+ * that it may leave memory after that. */
+static bool detach_step(struct work *work, unsigned timeout_ms, uint64_t start,
+                        struct attach_order *order, struct attach_result *result, struct error *err)
+{
+    if (!find_safe_point(work, timeout_ms, result, err))
+        return false;
+    /* looked at before the calls: until they are done no other thread runs */
+    bool used = safe_point_uses(work->safe, &work->tracee);
+    if (!call_begin(&work->call, work->pid, work->thread, &work->functions.code, err))
+        return false;
+    bool good = make_call(work, order->detach, 0, 0, NULL, LOAD_NS, err) &&
+                remote_read(work->pid, work->order, order, sizeof *order);
+    if (good && order->state == ATTACH_DETACHED && !used && !order->pending &&
+        work->tracee.stopped_at)
+        unload(work, start, result);
+    good = call_end(&work->call, good ? err : NULL) && good;
+    tracee_release(&work->tracee, 0);
+    return good;
+}
+
+/* Has any thread the signal pending, or the process? */
+static bool is_pending(pid_t pid, uint64_t signo)
+{
+    char path[48];
+    bool pending = false;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *entry; signo && tasks && !pending && (entry = readdir(tasks));)
+        pending = tracee_pending((pid_t)strtol(entry->d_name, NULL, 10)) >> (signo - 1) & 1;
+    if (tasks)
+        closedir(tasks);
+    return pending;
+}
+
+/* The timers are gone; what they sent before is handled now. */
+static bool wait_for_signals(pid_t pid, uint64_t signo, struct error *err)
+{
+    const struct timespec nap = {0, 10000000};
+    int64_t deadline = clock_monotonic() + LOAD_NS;
+    do {
+        nanosleep(&nap, NULL);
+        if (!is_pending(pid, signo))
+            return true;
+    } while (clock_monotonic() < deadline);
+    return fail_with(err,
+                     "a thread of process %d blocks signal %d, which is pending: hooks and timers "
+                     "are gone, its handler stays; prof detach %d tries again",
+                     (int)pid, (int)signo, (int)pid);
 }
 
 bool attach_detach(pid_t pid, unsigned timeout_ms, struct attach_result *result, struct error *err)
@@ -357,21 +418,15 @@ bool attach_detach(pid_t pid, unsigned timeout_ms, struct attach_result *result,
     memset(result, 0, sizeof *result);
     if (!find_library(pid, &wanted, &start, &limit, &work.order, &order))
         return fail_with(err, "process %d is not attached", (int)pid);
-    bool good = find_functions(&work, err) && (work.safe = safe_point_new(pid, err)) &&
-                find_safe_point(&work, timeout_ms, result, err);
-    /* looked at before the calls: until they are done no other thread runs */
-    bool used = good && safe_point_uses(work.safe, &work.tracee, start, limit);
-    if (good && call_begin(&work.call, pid, work.thread, &work.functions.code, err)) {
-        good = make_call(&work, order.detach, 0, 0, NULL, err) &&
-               remote_read(pid, work.order, &order, sizeof order);
-        if (good && order.state == ATTACH_DETACHED && !used && work.tracee.stopped_at)
-            unload(&work, start, result);
-        else if (good && order.state != ATTACH_DETACHED)
-            good = fail_with(err, "process %d: %s", (int)pid, order.reason);
-        good = call_end(&work.call, good ? err : NULL) && good;
-    } else {
-        good = false;
-    }
+    bool good = find_functions(&work, err) && (work.safe = safe_point_new(pid, err));
+    if (good)
+        safe_point_avoid(work.safe, start, limit);
+    if (good && order.state == ATTACH_ARMED)
+        good = detach_step(&work, timeout_ms, start, &order, result, err);
+    good = good && wait_for_signals(pid, order.signal, err) &&
+           detach_step(&work, timeout_ms, start, &order, result, err);
+    if (good && order.state != ATTACH_DETACHED)
+        good = fail_with(err, "process %d did not detach", (int)pid);
     work_end(&work, result);
     return good;
 }

@@ -89,6 +89,8 @@ bool call_begin(struct call *call, pid_t pid, pid_t tid, const struct arch_code 
     if (!arch_read(tid, &call->state))
         return fail_with(err, "cannot read the registers of thread %d: %s", (int)tid,
                          strerror(errno));
+    if (!tracee_has_signal(tid))
+        arch_undo_interruption_of(&call->state);
     /* the first frame lies on the thread's own stack: there is no other yet */
     if (!put_frame(call, arch_stack_pointer(&call->state) - ARCH_RED_ZONE)) {
         arch_free(&call->state);

@@ -20,6 +20,7 @@ struct safe_point {
     pid_t pid;
     Dwfl *dwfl;
     bool attached;
+    uint64_t start, limit; /* of the injected library; 0 = there is none */
 };
 
 /* What a walk finds out about a thread. */
@@ -27,9 +28,11 @@ struct look {
     const char *inside; /* what it is inside of, which makes the moment unsafe; NULL = nothing */
     int frames;
     bool complete;
-    int allocator;         /* the last frame that lay in an allocator's library, counted from 1 */
-    uint64_t start, limit; /* addresses to look for */
-    bool uses;             /* a frame lies between them */
+    int allocator; /* the last frame that lay in an allocator's library, counted from 1 */
+    const struct safe_point *safe;
+    bool whole;   /* the walk goes on below what makes the moment unsafe */
+    bool uses;    /* a frame lies in the injected library */
+    bool is_leaf; /* the innermost one */
 };
 
 /* How long threads that are inside of something may run on. */
@@ -60,7 +63,8 @@ static const char *const unsafe_functions[] = {
     "posix_spawn", "posix_spawnp", "pthread_create", "pthread_exit", "exit", "_exit", "quick_exit",
     "abort", "__cxa_finalize", "__cxa_atexit", "__register_atfork", "dlopen", "dlmopen", "dlclose",
     "dlsym", "dlvsym", "dladdr", "dl_iterate_phdr", "__libc_dlopen_mode", "__libc_dlclose",
-    "__libc_dlsym", "mallopt",
+    "__libc_dlsym", "mallopt", "__libc_malloc", "__libc_free", "__libc_calloc", "__libc_realloc",
+    "__libc_memalign", "__fork", "__vfork",
     /* the same of allocators inside the program */
     "je_malloc", "je_free", "_rjem_malloc", "_rjem_sdallocx", "mi_malloc", "mi_free", "tc_malloc",
     "tc_free"};
@@ -174,12 +178,15 @@ static int look_at_frame(Dwfl_Frame *frame, void *arg)
     if (!dwfl_frame_pc(frame, &pc, &activation) || look->frames == MAX_FRAMES)
         return DWARF_CB_ABORT;
     look->frames++;
-    look->uses |= pc >= look->start && pc < look->limit;
+    if (pc >= look->safe->start && pc < look->safe->limit) {
+        look->uses = true;
+        look->is_leaf |= look->frames == 1;
+    }
     const char *inside =
         unsafe(dwfl_thread_dwfl(dwfl_frame_thread(frame)), activation ? pc : pc - 1, look);
     if (inside && !look->inside)
         look->inside = inside;
-    return look->inside && !look->limit ? DWARF_CB_ABORT : DWARF_CB_OK;
+    return look->inside && !look->whole ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
 /* Does it wait in a system call, so that it holds no lock of its own spinning kind? */
@@ -203,10 +210,19 @@ static bool attach(struct safe_point *safe)
  */
 static void look_at(struct safe_point *safe, pid_t tid, struct look *look)
 {
+    look->safe = safe;
     look->complete = dwfl_getthread_frames(safe->dwfl, tid, look_at_frame, look) == 0;
     bool own_thread = look->complete && look->frames - look->allocator <= THREAD_START_FRAMES;
     if (look->allocator && !look->inside && !(own_thread && is_in_syscall(tid)))
         look->inside = "an allocator";
+    if (!look->inside && (look->is_leaf || (look->uses && !is_in_syscall(tid))))
+        look->inside = "libprof";
+}
+
+void safe_point_avoid(struct safe_point *safe, uint64_t start, uint64_t limit)
+{
+    safe->start = start;
+    safe->limit = limit;
 }
 
 /* Looks at the threads from *first on that are in `inside`, or at all of them, and keeps there
@@ -272,13 +288,12 @@ pid_t safe_point_find(struct safe_point *safe, struct tracee *tracee, const char
     return good ? inside.best : 0;
 }
 
-bool safe_point_uses(struct safe_point *safe, const struct tracee *tracee, uint64_t start,
-                     uint64_t limit)
+bool safe_point_uses(struct safe_point *safe, const struct tracee *tracee)
 {
     if (!attach(safe))
         return true;
     for (size_t n = 0; n < tracee->count; n++) {
-        struct look look = {.start = start, .limit = limit};
+        struct look look = {.whole = true};
         look_at(safe, tracee->threads[n], &look);
         if (look.uses || !look.complete)
             return true;

@@ -21,6 +21,10 @@ struct safe_point;
 struct safe_point *safe_point_new(pid_t pid, struct error *err);
 void safe_point_free(struct safe_point *safe);
 
+/* Where an injected library lies that is to be armed or disarmed: no thread may be at work in
+ * it. One that waits in a system call of a real function, which a hook called, is not. */
+void safe_point_avoid(struct safe_point *safe, uint64_t start, uint64_t limit);
+
 /*
  * With all threads stopped: the thread that can make the call, or 0 when this is not the
  * moment; *why then names what stands in the way (static text). Threads that are inside of
@@ -29,8 +33,7 @@ void safe_point_free(struct safe_point *safe);
  */
 pid_t safe_point_find(struct safe_point *safe, struct tracee *tracee, const char **why);
 
-/* Has any thread a frame in [start, limit), or a stack that could not be read to its end? */
-bool safe_point_uses(struct safe_point *safe, const struct tracee *tracee, uint64_t start,
-                     uint64_t limit);
+/* Has any thread a frame in the library, or a stack that could not be read to its end? */
+bool safe_point_uses(struct safe_point *safe, const struct tracee *tracee);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "attach/arch.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -122,8 +123,45 @@ static bool wait_stopped(struct tracee *tracee, size_t first, int64_t deadline_n
     return !late;
 }
 
+static uint64_t pending_signals(pid_t tid, uint64_t *blocked)
+{
+    char path[40], line[256];
+    unsigned long long own = 0, shared = 0, mask = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        sscanf(line, "SigPnd: %llx", &own);
+        sscanf(line, "ShdPnd: %llx", &shared);
+        sscanf(line, "SigBlk: %llx", &mask);
+    }
+    if (file)
+        fclose(file);
+    *blocked = mask;
+    return own | shared;
+}
+
+bool tracee_has_signal(pid_t tid)
+{
+    uint64_t blocked, pending = pending_signals(tid, &blocked);
+    return (pending & ~blocked) != 0;
+}
+
+uint64_t tracee_pending(pid_t tid)
+{
+    uint64_t blocked;
+    return pending_signals(tid, &blocked);
+}
+
+/* What our stop interrupted goes on. */
+static void undo_interruption(pid_t tid)
+{
+    if (!tracee_has_signal(tid))
+        arch_undo_interruption(tid);
+}
+
 void tracee_resume(pid_t tid)
 {
+    undo_interruption(tid);
     ptrace(PTRACE_CONT, tid, 0, 0);
 }
 
@@ -186,6 +224,7 @@ void tracee_release(struct tracee *tracee, pid_t except)
         pid_t tid = tracee->threads[n];
         if (tid == except)
             continue;
+        undo_interruption(tid);
         if (ptrace(PTRACE_DETACH, tid, 0, 0) != 0 && errno == ESRCH) {
             /* it has not stopped yet, and only a stopped thread can be let go */
             bool late;

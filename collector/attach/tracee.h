@@ -52,6 +52,11 @@ void tracee_free(struct tracee *tracee);
  */
 int tracee_wait(pid_t tid, int64_t deadline_ns, bool *late);
 
+/* Is a signal pending that the thread does not block? */
+bool tracee_has_signal(pid_t tid);
+/* Those that are pending for it or for its process: signal n is bit n - 1. */
+uint64_t tracee_pending(pid_t tid);
+
 /* Is it the stop that PTRACE_INTERRUPT makes? One at a system call? */
 bool tracee_is_event(int status);
 bool tracee_is_syscall(int status);

@@ -85,8 +85,11 @@ void signals_after_failed_exec(void);
  */
 void signals_follow_forbidden(void);
 
-/* Gives all owned signals back to the program's view of them; pending ones that only we would
- * have handled are dropped. With no other thread running. */
+/*
+ * Gives all owned signals back to the program's view of them, but for a real-time signal that the
+ * program has no handler for: that one stays ignored. A thread may have taken it from the queue
+ * and not handled it yet, and its default action ends the program. With no other thread running.
+ */
 void signals_disown(void);
 
 /* A real-time signal that nobody handles, from the top down (libc takes from the

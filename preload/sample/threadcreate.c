@@ -118,6 +118,15 @@ static bool key_made(void)
     return made;
 }
 
+bool threadcreate_pending(void)
+{
+    struct thread_birth *table = (struct thread_birth *)atomic_load(&births);
+    uint32_t taken = atomic_load(&births_used), given = 0;
+    for (uint32_t n = (uint32_t)atomic_load(&births_free); n && given < taken; given++)
+        n = atomic_load_explicit(&table[n - 1].next, memory_order_relaxed);
+    return given < taken;
+}
+
 void threadcreate_stop(void)
 {
     if (atomic_exchange(&key_state, 0) == 2 && real.pthread_key_delete)

@@ -50,4 +50,7 @@ struct thread_start threadcreate_born(struct thread_birth *birth);
 /* Forgets the key by which ends of threads are noticed. With no other thread running. */
 void threadcreate_stop(void);
 
+/* Are there threads that were created and have not come to threadcreate_born yet? */
+bool threadcreate_pending(void);
+
 #endif

@@ -76,7 +76,7 @@ void attach_arm(void)
         refuse("it has a sanitizer's allocator");
         return;
     }
-    if (!gate_enter()) {
+    if (!cpu_note_timers() || !gate_enter()) {
         refuse("LIBPROF_ONLY or LIBPROF_FOLLOW excludes it, or there is no memory for tables");
         return;
     }
@@ -96,18 +96,26 @@ void attach_arm(void)
     dump_thread_walk = ask_all_threads;
     attach_order.detach = (uintptr_t)detach;
     attach_order.arm = (uintptr_t)arm_again;
+    attach_order.signal = (uint64_t)own_signal;
     attach_order.state = ATTACH_ARMED;
 }
 
 /* With all other threads stopped. Some may return into hooks later: what those look at stays. */
 static void detach(void)
 {
-    slots_give_back();
-    config.at_exit = 0;
-    profiler_stop();
-    cpu_stop();
+    if (attach_order.state == ATTACH_ARMED) {
+        slots_give_back();
+        config.at_exit = 0;
+        profiler_stop();
+        cpu_stop();
+        if (ledger_exists())
+            ledger->asked_by = 0; /* nobody may ask by our signal any more */
+        attach_order.state = ATTACH_DISARMED;
+        return;
+    }
     signal_stop();
     threadcreate_stop();
+    attach_order.pending = threadcreate_pending();
     attach_order.state = ATTACH_DETACHED;
 }
 

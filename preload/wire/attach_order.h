@@ -19,7 +19,7 @@
 #define ATTACH_ORDER_MAGIC UINT64_C(0x3248434154544150) /* "PATTACH2" */
 
 /* Room for LIBPROF_ variables, each "NAME=value" with its NUL, ended by an empty one. */
-#define ATTACH_ENVIRONMENT_MAX 7872
+#define ATTACH_ENVIRONMENT_MAX 7864
 
 /*
  * How the path begins that the injected dlopen(3) is called with; a number follows, for the
@@ -40,7 +40,9 @@ enum attach_state {
     ATTACH_NONE = 0,     /* the constructor has not run, or was not asked to attach */
     ATTACH_ARMED = 1,    /* hooks are in place, threads are sampled */
     ATTACH_REFUSED = 2,  /* nothing was changed; `reason` says why */
-    ATTACH_DETACHED = 3, /* every slot is restored, nothing is recorded any more */
+    ATTACH_DETACHED = 3, /* nothing of libprof is in the program's way any more */
+    ATTACH_DISARMED = 4, /* slots are restored and timers deleted; our signal's handler stays
+                          * until no thread has one pending */
 };
 
 struct attach_order {
@@ -51,10 +53,13 @@ struct attach_order {
     char environment[ATTACH_ENVIRONMENT_MAX];
     /* from here on written by the library */
     uint32_t state;    /* enum attach_state */
-    uint32_t reported; /* 1: a collector has the ledger */
+    uint16_t reported; /* 1: a collector has the ledger */
+    uint16_t pending;  /* 1: threads that were created have yet to start, in the library */
     uint64_t slots;    /* slots that were changed */
     uint64_t threads;  /* threads that were given a CPU timer */
-    uint64_t detach;   /* address of the function that detaches: void (*)(void) */
+    uint64_t signal;   /* the signal that is ours, while armed or disarmed; 0 = none */
+    uint64_t detach;   /* address of the function that detaches, called for each of the two
+                        * steps: void (*)(void) */
     uint64_t arm;      /* of the one that arms again, with a new first part: void (*)(void) */
     char reason[256];  /* one line without newline; "" = none */
 };

@@ -89,11 +89,16 @@ def descriptors(pid):
 
 
 def signals(pid):
-    """Dispositions and masks of every thread."""
+    """Dispositions and masks of every thread, but for one ignored real-time signal: the one that
+    was libprof's stays so, lest a late one end the program."""
     rows = []
     for tid in os.listdir(f'/proc/{pid}/task'):
         with open(f'/proc/{pid}/task/{tid}/status') as file:
-            rows += [line for line in file if line.startswith(('SigBlk', 'SigIgn', 'SigCgt', 'SigPnd'))]
+            rows += [line for line in file if line.startswith(('SigBlk', 'SigCgt', 'SigPnd'))]
+            file.seek(0)
+            ignored = int(re.search(r'^SigIgn:\s*(\w+)', file.read(), re.M)[1], 16)
+            rows.append(ignored & (1 << 33) - 1)
+            assert bin(ignored >> 33).count('1') <= 1, hex(ignored)
     return rows
 
 

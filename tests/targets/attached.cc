@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdexcept>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -124,6 +125,27 @@ static void nap(bool with_poll)
     }
 }
 
+// Calls that the kernel never restarts after a stop.
+static void wait_for_events()
+{
+    int queue = epoll_create1(0);
+    while (!stopping) {
+        epoll_event event;
+        expect(epoll_wait(queue, &event, 1, 300) == 0, "epoll_wait");
+    }
+}
+
+static void wait_for_signals()
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    while (!stopping) {
+        const timespec time = {0, 300000000};
+        expect(sigtimedwait(&set, nullptr, &time) == -1 && errno == EAGAIN, "sigtimedwait");
+    }
+}
+
 static void work()
 {
     while (!stopping) {
@@ -187,6 +209,7 @@ int main(int count, char **arguments)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     if (strcmp(what, "compute") == 0)
         return compute();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -201,6 +224,9 @@ int main(int count, char **arguments)
     if (strcmp(what, "naps") == 0)
         for (bool with_poll : {false, true})
             threads.emplace_back(nap, with_poll);
+    if (strcmp(what, "naps") == 0)
+        for (auto run : {wait_for_events, wait_for_signals})
+            threads.emplace_back(run);
     usleep(50000); // everything that is bound lazily has been called
     puts("ready");
     wait_for_term(signals);

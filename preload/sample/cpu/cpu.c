@@ -246,7 +246,7 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
 static uint64_t unsignalled(const struct thread_state *self)
 {
     uint64_t now = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    if (self->first_ns == 0 || now < self->first_ns)
+    if (self->first_ns == 0 || now < self->first_ns || period_ns == 0)
         return 0;
     uint64_t due = (now - self->first_ns) / period_ns + 1;
     return due > self->fired ? due - self->fired : 0;
@@ -309,8 +309,10 @@ static clockid_t thread_clock(uint32_t tid)
 
 static void adopt(void *context, uint32_t tid)
 {
-    if (tid == thread_self.tid)
+    if (find_made(tid)) { /* its own: other threads run already if the injector was impatient */
+        ++*(size_t *)context;
         return;
+    }
     uint32_t timer = create_timer_on(thread_clock(tid), tid);
     if (!timer)
         return;
@@ -318,16 +320,18 @@ static void adopt(void *context, uint32_t tid)
     ++*(size_t *)context;
 }
 
+bool cpu_note_timers(void)
+{
+    if (!made)
+        made = mappings_map(MADE_MAX * sizeof *made);
+    return made != NULL;
+}
+
 size_t cpu_adopt_threads(void)
 {
     size_t count = 0;
-    if (!period_ns)
-        return 0;
-    if (!made)
-        made = mappings_map(MADE_MAX * sizeof *made);
-    if (thread_self.timer)
-        note_made(thread_self.tid, thread_self.timer), count++;
-    task_each(adopt, &count);
+    if (period_ns)
+        task_each(adopt, &count);
     return count;
 }
 

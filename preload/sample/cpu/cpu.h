@@ -52,6 +52,10 @@ void cpu_sample(unsigned weight, const ucontext_t *context);
 void cpu_before_fork(uint64_t *mask);
 void cpu_after_fork(const uint64_t *mask, bool child);
 
+/* In an injected library, before anything is recorded: every timer is noted from here on, so that
+ * cpu_stop can delete it. False: no memory. */
+bool cpu_note_timers(void);
+
 /*
  * In an injected library: a timer for each thread that exists already. It becomes the
  * thread's own at its first sample or hook. Returns how many. Constructor only, all other
