@@ -20,7 +20,7 @@ static bool send_signal(struct process *process, enum handover_ask ask, struct e
     info.si_pid = getpid();
     info.si_uid = getuid();
     info.si_value.sival_ptr = (void *)HANDOVER_ASK(ask);
-    if (!process->asked_by || (process->control && !process->control->asked_by))
+    if (!process->asked_by || (process->ledger.control && !process->ledger.control->asked_by))
         return fail_with(err, "process %s has no signal by which it could be asked",
                          process_id(process));
     if (syscall(SYS_pidfd_send_signal, process->pidfd, process->asked_by, &info, 0) < 0)

@@ -9,6 +9,7 @@
 #include "runtime/object.h"
 #include "runtime/real.h"
 #include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
 #include "sample/cpu/cpu.h"
 #include "sample/heap/heap.h"
 #include "sample/locks/contention.h"
