@@ -25,7 +25,6 @@ static struct entry entries[ENTRIES_MAX];
 static unsigned entry_count = 1;
 static uint8_t entry_indices[_NSIG]; /* by signal; written before its bit in `owned` */
 static _Atomic(uint64_t) owned;      /* bit signo - 1 */
-static int retired; /* by signals_disown: was ours, is ignored */
 static atomic_bool no_alternate_stacks;
 static _Atomic(uint32_t) lock_pid; /* pid of the process that holds the lock; 0 = free */
 
@@ -189,8 +188,6 @@ bool signals_own(int signo, signals_handler handler, int flags, enum signals_mod
     entry->handler = handler;
     entry->flags = flags;
     entry->mode = mode;
-    if (signo == retired && now.sa_handler == SIG_IGN)
-        now.sa_handler = SIG_DFL; /* as it was before we came for the first time */
     entry->program = now;
     kernel_action(entry, &now, &action);
     entry_indices[signo] = (uint8_t)entry_count; /* the signal may come at once */
@@ -356,25 +353,21 @@ void signals_disown(void)
         struct sigaction view = entry_of(signo)->program;
         bool realtime = signo >= SIGRTMIN;
         __sigaction(signo, realtime && !is_handler(&view) ? &ignored : &view, NULL);
-        if (realtime)
-            retired = signo;
     }
     atomic_store(&owned, 0);
     entry_count = 1;
 }
 
-int signals_pick_realtime(void)
+int signals_pick_realtime(bool or_ignored)
 {
     struct sigaction now;
 
-    if (retired && __sigaction(retired, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-        return retired;
     /* From the middle: systemd takes SIGRTMIN+0 to 6, 13 to 16 and 20 to 29, valgrind
      * the last; programs mostly count from either end. */
     for (int n = 18; n < 18 + SIGRTMAX - SIGRTMIN; n++) {
         int signo = SIGRTMIN + n % (SIGRTMAX - SIGRTMIN);
         if (!signals_owned(signo) && __sigaction(signo, NULL, &now) == 0 &&
-            now.sa_handler == SIG_DFL)
+            (now.sa_handler == SIG_DFL || (or_ignored && now.sa_handler == SIG_IGN)))
             return signo;
     }
     return 0;

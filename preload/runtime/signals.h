@@ -92,9 +92,10 @@ void signals_follow_forbidden(void);
  */
 void signals_disown(void);
 
-/* A real-time signal that nobody handles, from the top down (libc takes from the
+/* or_ignored: one that is ignored will do; an earlier injected library leaves its own so.
+ * A real-time signal that nobody handles, from the top down (libc takes from the
  * bottom, programs count from SIGRTMIN); 0 = none. Constructor only. */
-int signals_pick_realtime(void);
+int signals_pick_realtime(bool or_ignored);
 
 /* Every signal blocked (libc's own too) and put back, by raw system calls. */
 uint64_t signals_block_all(void);

@@ -7,6 +7,7 @@
 #include "sample/core/thread.h"
 #include "sample/cpu/cpu.h"
 #include "sample/threads/ask.h"
+#include "wire/attach_order.h"
 
 void (*dispatch_asked)(enum handover_ask ask);
 
@@ -104,7 +105,7 @@ void dispatch_start(bool active)
 {
     if (!active || own_signal) /* a forked child has its parent's handler */
         return;
-    int signal = config.cpu_signal ? (int)config.cpu_signal : signals_pick_realtime();
+    int signal = config.cpu_signal ? (int)config.cpu_signal : signals_pick_realtime(attach_is_injected());
     if (signal && signals_own(signal, handle, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED))
         own_signal = handover_asked_by = signal;
 }
