@@ -164,6 +164,10 @@ bool target_check(pid_t pid, bool force, struct error *err)
 {
     struct status status;
     struct remote_maps maps;
+#if !defined(__x86_64__)
+    return fail_with(err, "prof attach is for x86-64 so far: start process %d under libprof",
+                     (int)pid);
+#endif
     if (pid == getpid())
         return fail_with(err, "prof cannot attach to itself");
     if (!read_status(pid, &status))
