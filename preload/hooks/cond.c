@@ -18,26 +18,24 @@
 
 #include <pthread.h>
 
-/* The wait is about to unlock the mutex. */
-static inline void unlock(const pthread_mutex_t *mutex, uintptr_t function)
+/* The wait begins, and unlocks the mutex. */
+static inline void begin(struct contention_wait *wait, const pthread_mutex_t *mutex,
+                         uintptr_t function)
 {
-    if (waiters_any(mutex) && lock_is_let_go(mutex)) {
+    if (waiters_any(mutex) && lock_is_released(mutex)) {
         struct waiters_charge charge = contention_unlock_begin(mutex);
         contention_unlock_end(&charge, LEDGER_LOCK_MUTEX, function);
     }
+    contention_wait_begin(wait, NULL, LEDGER_LOCK_COND, function);
 }
-
-#define COND_WAIT(function, ...)                                                                   \
-    __extension__({                                                                                \
-        unlock(mutex, (uintptr_t)real.function);                                                   \
-        CONTENTION_WAIT(NULL, LEDGER_LOCK_COND, lock_waited(result), function, __VA_ARGS__);       \
-    })
 
 EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
     if (!contention_on())
         return real.pthread_cond_wait(cond, mutex);
-    return COND_WAIT(pthread_cond_wait, cond, mutex);
+    struct contention_wait wait;
+    begin(&wait, mutex, (uintptr_t)real.pthread_cond_wait);
+    return lock_wait_end(&wait, real.pthread_cond_wait(cond, mutex));
 }
 
 EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
@@ -45,7 +43,9 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 {
     if (!contention_on())
         return real.pthread_cond_timedwait(cond, mutex, until);
-    return COND_WAIT(pthread_cond_timedwait, cond, mutex, until);
+    struct contention_wait wait;
+    begin(&wait, mutex, (uintptr_t)real.pthread_cond_timedwait);
+    return lock_wait_end(&wait, real.pthread_cond_timedwait(cond, mutex, until));
 }
 
 EXPORT int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
@@ -53,5 +53,7 @@ EXPORT int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, 
 {
     if (!contention_on())
         return real.pthread_cond_clockwait(cond, mutex, clock, until);
-    return COND_WAIT(pthread_cond_clockwait, cond, mutex, clock, until);
+    struct contention_wait wait;
+    begin(&wait, mutex, (uintptr_t)real.pthread_cond_clockwait);
+    return lock_wait_end(&wait, real.pthread_cond_clockwait(cond, mutex, clock, until));
 }

@@ -24,7 +24,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
     if (!REPEAT_READY(poll))
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
-    return REPEAT(real.poll(fds, count, timeout), timeout = repeat_left_ms(timeout, end));
+    return REPEAT(real.poll(fds, count, timeout), (timeout = repeat_left_ms(timeout, end), true));
 }
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
@@ -33,7 +33,7 @@ EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
     return REPEAT(real.__poll_chk(fds, count, timeout, size),
-                  timeout = repeat_left_ms(timeout, end));
+                  (timeout = repeat_left_ms(timeout, end), true));
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -44,7 +44,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     return UNDER_MASK(mask, REPEAT(real.ppoll(fds, count, timeout, mask),
-                                   timeout = repeat_left(timeout, end, &left)));
+                                   (timeout = repeat_left(timeout, end, &left), true)));
 }
 
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -55,7 +55,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     return UNDER_MASK(mask, REPEAT(real.__ppoll_chk(fds, count, timeout, mask, size),
-                                   timeout = repeat_left(timeout, end, &left)));
+                                   (timeout = repeat_left(timeout, end, &left), true)));
 }
 
 /* Linux writes what is left into *timeout and leaves the sets alone on EINTR. */
@@ -63,7 +63,7 @@ EXPORT int select(int count, fd_set *in, fd_set *out, fd_set *special, struct ti
 {
     if (!REPEAT_READY(select))
         return (int)repeat_raw(-ENOSYS);
-    return REPEAT(real.select(count, in, out, special, timeout), (void)0);
+    return REPEAT(real.select(count, in, out, special, timeout), true);
 }
 
 EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *special,
@@ -74,7 +74,7 @@ EXPORT int pselect(int count, fd_set *in, fd_set *out, fd_set *special,
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     return UNDER_MASK(mask, REPEAT(real.pselect(count, in, out, special, timeout, mask),
-                                   timeout = repeat_left(timeout, end, &left)));
+                                   (timeout = repeat_left(timeout, end, &left), true)));
 }
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout)
@@ -83,7 +83,7 @@ EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int time
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
     return REPEAT(real.epoll_wait(epoll, events, count, timeout),
-                  timeout = repeat_left_ms(timeout, end));
+                  (timeout = repeat_left_ms(timeout, end), true));
 }
 
 EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout,
@@ -93,7 +93,7 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int tim
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end_ms(timeout);
     return UNDER_MASK(mask, REPEAT(real.epoll_pwait(epoll, events, count, timeout, mask),
-                                   timeout = repeat_left_ms(timeout, end)));
+                                   (timeout = repeat_left_ms(timeout, end), true)));
 }
 
 EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
@@ -104,7 +104,7 @@ EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     return UNDER_MASK(mask, REPEAT(real.epoll_pwait2(epoll, events, count, timeout, mask),
-                                   timeout = repeat_left(timeout, end, &left)));
+                                   (timeout = repeat_left(timeout, end, &left), true)));
 }
 
 EXPORT int nanosleep(const struct timespec *time, struct timespec *remaining)
@@ -112,7 +112,7 @@ EXPORT int nanosleep(const struct timespec *time, struct timespec *remaining)
     struct timespec left = {0};
     if (!REPEAT_READY(nanosleep))
         return (int)repeat_raw(sys_call2(SYS_nanosleep, time, remaining));
-    int result = REPEAT(real.nanosleep(time, &left), time = &left);
+    int result = REPEAT(real.nanosleep(time, &left), (time = &left, true));
     if (result == -1 && errno == EINTR && remaining)
         *remaining = left;
     return result;
@@ -169,7 +169,7 @@ EXPORT int pause(void)
         return (int)repeat_raw(-ENOSYS);
     sigset_t now;
     if (!sigmask_shuts_out() || real.sigprocmask(SIG_SETMASK, NULL, &now) != 0)
-        return REPEAT(real.pause(), (void)0);
+        return REPEAT(real.pause(), true);
     sigaddset(&now, own_signal);
     EINTR_SAVE_FRAME_POINTER();
     return real.sigsuspend(&now);
@@ -181,7 +181,7 @@ EXPORT int sigsuspend(const sigset_t *mask)
         return (int)repeat_raw(-ENOSYS);
     sigset_t copy;
     if (!sigmask_shuts_out() || !sys_is_readable((uintptr_t)mask))
-        return UNDER_MASK(mask, REPEAT(real.sigsuspend(mask), (void)0));
+        return UNDER_MASK(mask, REPEAT(real.sigsuspend(mask), true));
     copy = *mask;
     sigaddset(&copy, own_signal);
     EINTR_SAVE_FRAME_POINTER();
@@ -199,7 +199,7 @@ EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
     if (!REPEAT_READY(sigwaitinfo))
         return (int)repeat_raw(-ENOSYS);
     do
-        signo = REPEAT(real.sigwaitinfo(set, &came), (void)0);
+        signo = REPEAT(real.sigwaitinfo(set, &came), true);
     while (signo > 0 && dispatch_waited_for(&came));
     if (signo > 0 && info)
         *info = came;
@@ -216,7 +216,7 @@ EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct times
     int signo;
     for (;;) {
         signo = REPEAT(real.sigtimedwait(set, &came, timeout),
-                       timeout = repeat_left(timeout, end, &left));
+                       (timeout = repeat_left(timeout, end, &left), true));
         if (signo <= 0 || !dispatch_waited_for(&came))
             break;
         timeout = repeat_left(timeout, end, &left);

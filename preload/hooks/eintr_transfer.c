@@ -36,21 +36,21 @@ EXPORT int msgsnd(int queue, const void *message, size_t size, int flags)
 {
     if (!REPEAT_READY(msgsnd))
         return (int)repeat_raw(-ENOSYS);
-    return REPEAT(real.msgsnd(queue, message, size, flags), (void)0);
+    return REPEAT(real.msgsnd(queue, message, size, flags), true);
 }
 
 EXPORT ssize_t msgrcv(int queue, void *message, size_t size, long type, int flags)
 {
     if (!REPEAT_READY(msgrcv))
         return (int)repeat_raw(-ENOSYS);
-    return REPEAT(real.msgrcv(queue, message, size, type, flags), (void)0);
+    return REPEAT(real.msgrcv(queue, message, size, type, flags), true);
 }
 
 EXPORT int semop(int set, struct sembuf *operations, size_t count)
 {
     if (!REPEAT_READY(semop))
         return (int)repeat_raw(-ENOSYS);
-    return REPEAT(real.semop(set, operations, count), (void)0);
+    return REPEAT(real.semop(set, operations, count), true);
 }
 
 EXPORT int semtimedop(int set, struct sembuf *operations, size_t count,
@@ -61,5 +61,5 @@ EXPORT int semtimedop(int set, struct sembuf *operations, size_t count,
         return (int)repeat_raw(-ENOSYS);
     uint64_t end = repeat_end(timeout);
     return REPEAT(real.semtimedop(set, operations, count, timeout),
-                  timeout = repeat_left(timeout, end, &left));
+                  (timeout = repeat_left(timeout, end, &left), true));
 }

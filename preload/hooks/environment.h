@@ -9,38 +9,33 @@
 #ifndef LIBPROF_HOOKS_ENVIRONMENT_H
 #define LIBPROF_HOOKS_ENVIRONMENT_H
 
-#include "kit/sys.h"
 #include <alloca.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
-
-/* The string of an environment that names libprof.so; NULL without one. envp may be NULL. */
-const char *environment_preload(char *const *envp);
-
-/* Does LIBPROF_FOLLOW keep libprof.so out of every new program? */
-bool environment_ends_here(void);
-
-size_t environment_count(char *const *envp);
 
 /*
- * The environment without libprof.so, in `array` (room for as many entries as envp has, and
- * NULL). preload: the string that names it; its copy needs strlen + 1 bytes at `copy`.
+ * What a new program is to get:
+ *
+ *     struct environment chosen = environment_plan(envp);
+ *     if (chosen.undecided && foreign_is_program(AT_FDCWD, path))
+ *         environment_drop(&chosen);
+ *     char *const *new_environment = environment_make(&chosen, alloca(chosen.room));
+ *     real.execve(path, argv, new_environment);
  */
-char *const *environment_without(char *const *envp, const char *preload, char **array, char *copy);
+struct environment {
+    char *const *given;  /* may be NULL */
+    const char *preload; /* its string that names libprof.so; NULL: none */
+    size_t room;         /* bytes for the copy; 0: it is handed on as it is */
+    bool undecided;      /* libprof.so stays, unless the program is of another C library */
+};
 
-/* The environment to exec with: envp, or a copy in the caller's frame. is_foreign: an
- * expression that says whether the program is of another C library; what it takes to tell is
- * spent only where libprof.so would be handed on. */
-#define ENVIRONMENT(envp, is_foreign)                                                              \
-    __extension__({                                                                                \
-        char *const *given = (envp);                                                               \
-        const char *preload = environment_preload(given);                                          \
-        if (preload && (environment_ends_here() || (!sys_forbidden() && (is_foreign))))            \
-            given = environment_without(given, preload,                                            \
-                                        alloca((environment_count(given) + 1) * sizeof *given),    \
-                                        alloca(strlen(preload) + 1));                              \
-        given;                                                                                     \
-    })
+struct environment environment_plan(char *const *given);
+
+/* libprof.so is to go. preload isn't NULL. */
+void environment_drop(struct environment *environment);
+
+/* The environment to hand on: the one given, or its copy at `memory` (room bytes, aligned as
+ * alloca(3) does). */
+char *const *environment_make(const struct environment *environment, void *memory);
 
 #endif

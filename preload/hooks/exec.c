@@ -56,8 +56,11 @@ static int after_failure(int result)
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
     before_exec(path);
-    char *const *chosen = ENVIRONMENT(envp, foreign_is_program(AT_FDCWD, path));
-    return after_failure(real.execve(path, argv, chosen));
+    struct environment chosen = environment_plan(envp);
+    if (chosen.undecided && foreign_is_program(AT_FDCWD, path))
+        environment_drop(&chosen);
+    char *const *new_environment = environment_make(&chosen, alloca(chosen.room));
+    return after_failure(real.execve(path, argv, new_environment));
 }
 
 EXPORT int execv(const char *path, char *const argv[])
@@ -69,8 +72,11 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
     const char *path = strchr(file, '/') ? file : NULL;
     before_exec(path);
-    char *const *chosen = ENVIRONMENT(envp, foreign_is_found(AT_FDCWD, file));
-    return after_failure(real.execvpe(file, argv, chosen));
+    struct environment chosen = environment_plan(envp);
+    if (chosen.undecided && foreign_is_found(AT_FDCWD, file))
+        environment_drop(&chosen);
+    char *const *new_environment = environment_make(&chosen, alloca(chosen.room));
+    return after_failure(real.execvpe(file, argv, new_environment));
 }
 
 EXPORT int execvp(const char *file, char *const argv[])
@@ -81,39 +87,48 @@ EXPORT int execvp(const char *file, char *const argv[])
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
     before_exec(NULL);
-    char *const *chosen = ENVIRONMENT(envp, foreign_is_program(fd, ""));
-    return after_failure(real.fexecve(fd, argv, chosen));
+    struct environment chosen = environment_plan(envp);
+    if (chosen.undecided && foreign_is_program(fd, ""))
+        environment_drop(&chosen);
+    char *const *new_environment = environment_make(&chosen, alloca(chosen.room));
+    return after_failure(real.fexecve(fd, argv, new_environment));
 }
 
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     before_exec(NULL);
-    char *const *chosen = ENVIRONMENT(envp, foreign_is_program(fd, path));
-    return after_failure(real.execveat(fd, path, argv, chosen, flags));
+    struct environment chosen = environment_plan(envp);
+    if (chosen.undecided && foreign_is_program(fd, path))
+        environment_drop(&chosen);
+    char *const *new_environment = environment_make(&chosen, alloca(chosen.room));
+    return after_failure(real.execveat(fd, path, argv, new_environment, flags));
 }
 
-/* The arguments up to the NULL, as an array in the caller's frame; `list` is left
- * at what follows the NULL (execle's environment). */
-#define ARGUMENTS(first, list, array)                                                              \
-    do {                                                                                           \
-        size_t entries = 1;                                                                        \
-        va_start(list, first);                                                                     \
-        while (va_arg(list, char *))                                                               \
-            entries++;                                                                             \
-        va_end(list);                                                                              \
-        (array) = alloca((entries + 1) * sizeof(char *));                                          \
-        (array)[0] = (char *)(first);                                                              \
-        va_start(list, first);                                                                     \
-        for (size_t at = 1; at <= entries; at++)                                                   \
-            (array)[at] = va_arg(list, char *);                                                    \
-    } while (0)
+/* How many arguments come before the NULL. */
+static size_t count_arguments(va_list list)
+{
+    size_t count = 0;
+    while (va_arg(list, char *))
+        count++;
+    return count;
+}
+
+/* `first`, the arguments before the NULL, and the NULL. Leaves the list at what follows it. */
+static void copy_arguments(char **array, const char *first, va_list *list)
+{
+    *array++ = (char *)first;
+    while ((*array++ = va_arg(*list, char *)))
+        ;
+}
 
 EXPORT int execl(const char *path, const char *argument, ...)
 {
     va_list list;
-    char **argv;
-
-    ARGUMENTS(argument, list, argv);
+    va_start(list, argument);
+    char **argv = alloca((count_arguments(list) + 2) * sizeof *argv); /* `argument` and NULL */
+    va_end(list);
+    va_start(list, argument);
+    copy_arguments(argv, argument, &list);
     va_end(list);
     return execve(path, argv, environ);
 }
@@ -121,9 +136,11 @@ EXPORT int execl(const char *path, const char *argument, ...)
 EXPORT int execlp(const char *file, const char *argument, ...)
 {
     va_list list;
-    char **argv;
-
-    ARGUMENTS(argument, list, argv);
+    va_start(list, argument);
+    char **argv = alloca((count_arguments(list) + 2) * sizeof *argv); /* `argument` and NULL */
+    va_end(list);
+    va_start(list, argument);
+    copy_arguments(argv, argument, &list);
     va_end(list);
     return execvpe(file, argv, environ);
 }
@@ -131,10 +148,12 @@ EXPORT int execlp(const char *file, const char *argument, ...)
 EXPORT int execle(const char *path, const char *argument, ...)
 {
     va_list list;
-    char **argv, *const *envp;
-
-    ARGUMENTS(argument, list, argv);
-    envp = va_arg(list, char *const *);
+    va_start(list, argument);
+    char **argv = alloca((count_arguments(list) + 2) * sizeof *argv); /* `argument` and NULL */
+    va_end(list);
+    va_start(list, argument);
+    copy_arguments(argv, argument, &list);
+    char *const *envp = va_arg(list, char *const *);
     va_end(list);
     return execve(path, argv, envp);
 }

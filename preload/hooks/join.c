@@ -9,16 +9,15 @@
 
 #include <pthread.h>
 
-#define JOIN_WAIT(function, ...)                                                                   \
-    CONTENTION_WAIT(NULL, LEDGER_LOCK_THREAD, lock_waited(result), function, __VA_ARGS__)
-
 EXPORT int pthread_join(pthread_t thread, void **value)
 {
     if (!contention_on())
         return real.pthread_join(thread, value);
     if (real.pthread_tryjoin_np(thread, value) == 0)
         return 0;
-    return JOIN_WAIT(pthread_join, thread, value);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, NULL, LEDGER_LOCK_THREAD, (uintptr_t)real.pthread_join);
+    return lock_wait_end(&wait, real.pthread_join(thread, value));
 }
 
 EXPORT int pthread_timedjoin_np(pthread_t thread, void **value, const struct timespec *until)
@@ -27,7 +26,9 @@ EXPORT int pthread_timedjoin_np(pthread_t thread, void **value, const struct tim
         return real.pthread_timedjoin_np(thread, value, until);
     if (real.pthread_tryjoin_np(thread, value) == 0)
         return 0;
-    return JOIN_WAIT(pthread_timedjoin_np, thread, value, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, NULL, LEDGER_LOCK_THREAD, (uintptr_t)real.pthread_timedjoin_np);
+    return lock_wait_end(&wait, real.pthread_timedjoin_np(thread, value, until));
 }
 
 EXPORT int pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
@@ -38,7 +39,9 @@ EXPORT int pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
         return real.pthread_clockjoin_np(thread, value, clock, until);
     if (real.pthread_tryjoin_np(thread, value) == 0)
         return 0;
-    return JOIN_WAIT(pthread_clockjoin_np, thread, value, clock, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, NULL, LEDGER_LOCK_THREAD, (uintptr_t)real.pthread_clockjoin_np);
+    return lock_wait_end(&wait, real.pthread_clockjoin_np(thread, value, clock, until));
 }
 
 EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier)
@@ -46,5 +49,9 @@ EXPORT int pthread_barrier_wait(pthread_barrier_t *barrier)
     if (!contention_on())
         return real.pthread_barrier_wait(barrier);
     /* The last one to come, who gets PTHREAD_BARRIER_SERIAL_THREAD, doesn't wait. */
-    return CONTENTION_WAIT(NULL, LEDGER_LOCK_BARRIER, result == 0, pthread_barrier_wait, barrier);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, NULL, LEDGER_LOCK_BARRIER, (uintptr_t)real.pthread_barrier_wait);
+    int result = real.pthread_barrier_wait(barrier);
+    contention_wait_end(&wait, result == 0);
+    return result;
 }

@@ -6,6 +6,7 @@
 
 #include "kit/sys.h"
 #include "sample/core/gate.h"
+#include "sample/locks/contention.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,14 +14,21 @@
 #include <time.h>
 
 /*
- * Does a result, an error number, say that the call waited? It has what it waited for,
- * or the time was over, or a signal came; a robust mutex's owner died meanwhile. Every other
- * error is told at once.
+ * Does a result, an error number, say that the call waited? It got what it waited for, its time
+ * was over, a signal came, or a robust mutex's owner died meanwhile. Every other error is
+ * reported without a wait.
  */
 static inline bool lock_waited(int error)
 {
     return error == 0 || error == ETIMEDOUT || error == EINTR || error == EOWNERDEAD ||
            error == ENOTRECOVERABLE;
+}
+
+/* The end of a wait whose call returns its error: that error. */
+static inline int lock_wait_end(struct contention_wait *wait, int error)
+{
+    contention_wait_end(wait, lock_waited(error));
+    return error;
 }
 
 /*
@@ -48,12 +56,12 @@ static inline bool lock_is_own_tid(uint32_t tid)
 {
     if (gate_active() && thread_self.epoch == gate_epoch())
         return tid == thread_self.tid;
-    return sys_forbidden() || tid == (uint32_t)sys_gettid(); /* sealed: it can't be asked */
+    return sys_forbidden() || tid == (uint32_t)sys_gettid(); /* it can't be asked */
 }
 
-/* Does an unlock let others have the mutex? Not the inner one of a recursive mutex, and not
- * one that fails because the mutex is somebody else's. */
-static inline bool lock_is_let_go(const pthread_mutex_t *mutex)
+/* Does an unlock release the mutex? The inner one of a recursive mutex doesn't, nor does one
+ * that fails because another thread owns the mutex. */
+static inline bool lock_is_released(const pthread_mutex_t *mutex)
 {
     int kind = mutex->__data.__kind, type = kind & LOCK_TYPE;
     if (type == PTHREAD_MUTEX_RECURSIVE && mutex->__data.__count > 1)
@@ -64,32 +72,31 @@ static inline bool lock_is_let_go(const pthread_mutex_t *mutex)
 }
 
 /*
- * Whom an unlock is to name, that it be charged with the waits for this mutex: NULL for
- * one that other processes use. Their unlocks can't be seen, and the next one in this
- * process isn't to be charged with what they did. (glibc marks robust mutexes so too, all of
- * them: nobody is charged for those.)
+ * The address under which this mutex's waits are charged to unlocks; NULL if it is shared between
+ * processes. The other processes' unlocks are not seen, and the next one in this process must
+ * not be charged with what they did. (glibc marks every robust mutex as shared.)
  */
-static inline const void *lock_to_blame(const pthread_mutex_t *mutex)
+static inline const void *lock_charged(const pthread_mutex_t *mutex)
 {
     return mutex->__data.__kind & LOCK_SHARED ? NULL : mutex;
 }
 
-static inline const void *lock_to_blame_rw(const pthread_rwlock_t *lock)
+static inline const void *lock_charged_rw(const pthread_rwlock_t *lock)
 {
     return lock->__data.__shared ? NULL : lock;
 }
 #else
-static inline bool lock_is_let_go(const pthread_mutex_t *mutex)
+static inline bool lock_is_released(const pthread_mutex_t *mutex)
 {
     return true;
 }
 
-static inline const void *lock_to_blame(const pthread_mutex_t *mutex)
+static inline const void *lock_charged(const pthread_mutex_t *mutex)
 {
     return mutex;
 }
 
-static inline const void *lock_to_blame_rw(const pthread_rwlock_t *lock)
+static inline const void *lock_charged_rw(const pthread_rwlock_t *lock)
 {
     return lock;
 }

@@ -1,7 +1,7 @@
 /*
- * Mutexes and spin locks. A lock that is free costs what it always did and a test: of a
- * mutex the word is read, of a spin lock an attempt is made. Only when it isn't free does the
- * real, waiting call run, between two readings of the clock.
+ * Mutexes and spin locks. An uncontended lock costs one extra test: we read a mutex's lock word,
+ * and try a spin lock. Only when it isn't free does the real, waiting call run, between two
+ * readings of the clock.
  *
  * A mutex that another thread seems to hold is tried once before that.
  * The attempt decides nothing but success: every other answer (EBUSY, and EDEADLK,
@@ -38,7 +38,7 @@ static inline bool is_word_set(const pthread_mutex_t *mutex)
 }
 
 /* Is it the calling thread's already, a recursive one? False isn't certain. */
-static inline bool is_had_again(const pthread_mutex_t *mutex)
+static inline bool is_own_recursive(const pthread_mutex_t *mutex)
 {
     return (mutex->__data.__kind & LOCK_TYPE) == PTHREAD_MUTEX_RECURSIVE &&
            (uint32_t)mutex->__data.__owner == thread_self.tid;
@@ -65,7 +65,7 @@ static bool is_word_set(const pthread_mutex_t *mutex)
     return true;
 }
 
-static bool is_had_again(const pthread_mutex_t *mutex)
+static bool is_own_recursive(const pthread_mutex_t *mutex)
 {
     return false;
 }
@@ -88,13 +88,12 @@ static inline bool try(pthread_mutex_t *mutex)
     return LIKELY(may_be_tried(mutex)) && LIKELY(real.pthread_mutex_trylock(mutex) == 0);
 }
 
-#define MUTEX_WAIT(function, ...)                                                                  \
-    CONTENTION_WAIT(lock_to_blame(mutex), LEDGER_LOCK_MUTEX, lock_waited(result), function,        \
-                    __VA_ARGS__)
-
 static __attribute__((noinline)) int lock_wait(pthread_mutex_t *mutex)
 {
-    return MUTEX_WAIT(pthread_mutex_lock, mutex);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged(mutex), LEDGER_LOCK_MUTEX,
+                          (uintptr_t)real.pthread_mutex_lock);
+    return lock_wait_end(&wait, real.pthread_mutex_lock(mutex));
 }
 
 static __attribute__((noinline)) int watched_long(uint64_t ticks, int result)
@@ -116,11 +115,9 @@ static __attribute__((noinline)) int lock_watched(pthread_mutex_t *mutex)
 static __attribute__((noinline)) int lock_drawn(pthread_mutex_t *mutex, unsigned weight, bool held)
 {
     struct contention_wait wait;
-    contention_call_begin(&wait, lock_to_blame(mutex), weight, held);
-    int result = real.pthread_mutex_lock(mutex);
-    contention_wait_end(&wait, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_lock,
-                        lock_waited(result));
-    return result;
+    contention_call_begin(&wait, lock_charged(mutex), LEDGER_LOCK_MUTEX,
+                          (uintptr_t)real.pthread_mutex_lock, weight, held);
+    return lock_wait_end(&wait, real.pthread_mutex_lock(mutex));
 }
 
 /* Whatever isn't a calm thread's common mutex. */
@@ -163,8 +160,8 @@ EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
         return lock_early(mutex);
     int skip = thread_self.storm.skip;
     if (LIKELY(skip == STORM_CALM))
-        return is_word_set(mutex) && !is_had_again(mutex) ? lock_carefully(mutex)
-                                                          : real.pthread_mutex_lock(mutex);
+        return is_word_set(mutex) && !is_own_recursive(mutex) ? lock_carefully(mutex)
+                                                              : real.pthread_mutex_lock(mutex);
     if (skip == STORM_ASK)
         return contention_is_off() ? real.pthread_mutex_lock(mutex) : lock_carefully(mutex);
     thread_self.storm.skip = skip - 1;
@@ -177,7 +174,10 @@ EXPORT int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec
         return real.pthread_mutex_timedlock(mutex, until);
     if (try(mutex))
         return 0;
-    return MUTEX_WAIT(pthread_mutex_timedlock, mutex, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged(mutex), LEDGER_LOCK_MUTEX,
+                          (uintptr_t)real.pthread_mutex_timedlock);
+    return lock_wait_end(&wait, real.pthread_mutex_timedlock(mutex, until));
 }
 
 EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
@@ -189,14 +189,20 @@ EXPORT int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
         return real.pthread_mutex_clocklock(mutex, clock, until);
     if (try(mutex))
         return 0;
-    return MUTEX_WAIT(pthread_mutex_clocklock, mutex, clock, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged(mutex), LEDGER_LOCK_MUTEX,
+                          (uintptr_t)real.pthread_mutex_clocklock);
+    return lock_wait_end(&wait, real.pthread_mutex_clocklock(mutex, clock, until));
 }
 
 static __attribute__((noinline)) int unlock_waited_for(pthread_mutex_t *mutex)
 {
-    if (!lock_is_let_go(mutex))
+    if (!lock_is_released(mutex))
         return real.pthread_mutex_unlock(mutex);
-    return CONTENTION_UNLOCK(mutex, LEDGER_LOCK_MUTEX, pthread_mutex_unlock);
+    struct waiters_charge charge = contention_unlock_begin(mutex);
+    int result = real.pthread_mutex_unlock(mutex);
+    contention_unlock_end(&charge, LEDGER_LOCK_MUTEX, (uintptr_t)real.pthread_mutex_unlock);
+    return result;
 }
 
 static __attribute__((noinline, cold)) int unlock_early(pthread_mutex_t *mutex)
@@ -215,8 +221,10 @@ EXPORT int pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 static __attribute__((noinline)) int spin_wait(pthread_spinlock_t *lock)
 {
-    const void *name = (const void *)lock; /* a spin lock's type is volatile */
-    return CONTENTION_WAIT(name, LEDGER_LOCK_SPIN, lock_waited(result), pthread_spin_lock, lock);
+    struct contention_wait wait;
+    const void *address = (const void *)lock; /* a spin lock's type is volatile */
+    contention_wait_begin(&wait, address, LEDGER_LOCK_SPIN, (uintptr_t)real.pthread_spin_lock);
+    return lock_wait_end(&wait, real.pthread_spin_lock(lock));
 }
 
 EXPORT int pthread_spin_lock(pthread_spinlock_t *lock)

@@ -32,8 +32,11 @@ static inline long repeat_raw(long result)
     return -1;
 }
 
-/* The call's result; made again, after `again` (a statement), while our signal
- * alone ended it. */
+/*
+ * The call's result. While our signal alone ended it, it is made again if `again` is true: an
+ * expression, evaluated then, that may prepare the next call (what is left of its time). A macro,
+ * for the call has to be made in the hook's own frame (eintr_ours).
+ */
 #define REPEAT(call, again)                                                                        \
     __extension__({                                                                                \
         __typeof__(call) result_;                                                                  \
@@ -45,7 +48,8 @@ static inline long repeat_raw(long result)
             if (__builtin_expect(result_ != -1, 1) || errno != EINTR || !eintr_ours())             \
                 break;                                                                             \
             errno = saved_; /* the call that is made again may succeed */                          \
-            again;                                                                                 \
+            if (!(again))                                                                          \
+                break;                                                                             \
         }                                                                                          \
         result_;                                                                                   \
     })

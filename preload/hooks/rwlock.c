@@ -10,13 +10,12 @@
 
 #include <pthread.h>
 
-#define RWLOCK_WAIT(function, ...)                                                                 \
-    CONTENTION_WAIT(lock_to_blame_rw(lock), LEDGER_LOCK_RWLOCK, lock_waited(result), function,     \
-                    __VA_ARGS__)
-
 static __attribute__((noinline)) int rdlock_wait(pthread_rwlock_t *lock)
 {
-    return RWLOCK_WAIT(pthread_rwlock_rdlock, lock);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged_rw(lock), LEDGER_LOCK_RWLOCK,
+                          (uintptr_t)real.pthread_rwlock_rdlock);
+    return lock_wait_end(&wait, real.pthread_rwlock_rdlock(lock));
 }
 
 EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
@@ -28,7 +27,10 @@ EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 
 static __attribute__((noinline)) int wrlock_wait(pthread_rwlock_t *lock)
 {
-    return RWLOCK_WAIT(pthread_rwlock_wrlock, lock);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged_rw(lock), LEDGER_LOCK_RWLOCK,
+                          (uintptr_t)real.pthread_rwlock_wrlock);
+    return lock_wait_end(&wait, real.pthread_rwlock_wrlock(lock));
 }
 
 EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
@@ -44,7 +46,10 @@ EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct times
         return real.pthread_rwlock_timedrdlock(lock, until);
     if (real.pthread_rwlock_tryrdlock(lock) == 0)
         return 0;
-    return RWLOCK_WAIT(pthread_rwlock_timedrdlock, lock, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged_rw(lock), LEDGER_LOCK_RWLOCK,
+                          (uintptr_t)real.pthread_rwlock_timedrdlock);
+    return lock_wait_end(&wait, real.pthread_rwlock_timedrdlock(lock, until));
 }
 
 EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)
@@ -53,7 +58,10 @@ EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct times
         return real.pthread_rwlock_timedwrlock(lock, until);
     if (real.pthread_rwlock_trywrlock(lock) == 0)
         return 0;
-    return RWLOCK_WAIT(pthread_rwlock_timedwrlock, lock, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged_rw(lock), LEDGER_LOCK_RWLOCK,
+                          (uintptr_t)real.pthread_rwlock_timedwrlock);
+    return lock_wait_end(&wait, real.pthread_rwlock_timedwrlock(lock, until));
 }
 
 EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
@@ -63,7 +71,10 @@ EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
         return real.pthread_rwlock_clockrdlock(lock, clock, until);
     if (real.pthread_rwlock_tryrdlock(lock) == 0)
         return 0;
-    return RWLOCK_WAIT(pthread_rwlock_clockrdlock, lock, clock, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged_rw(lock), LEDGER_LOCK_RWLOCK,
+                          (uintptr_t)real.pthread_rwlock_clockrdlock);
+    return lock_wait_end(&wait, real.pthread_rwlock_clockrdlock(lock, clock, until));
 }
 
 EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
@@ -73,12 +84,18 @@ EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
         return real.pthread_rwlock_clockwrlock(lock, clock, until);
     if (real.pthread_rwlock_trywrlock(lock) == 0)
         return 0;
-    return RWLOCK_WAIT(pthread_rwlock_clockwrlock, lock, clock, until);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, lock_charged_rw(lock), LEDGER_LOCK_RWLOCK,
+                          (uintptr_t)real.pthread_rwlock_clockwrlock);
+    return lock_wait_end(&wait, real.pthread_rwlock_clockwrlock(lock, clock, until));
 }
 
 static __attribute__((noinline)) int unlock_waited_for(pthread_rwlock_t *lock)
 {
-    return CONTENTION_UNLOCK(lock, LEDGER_LOCK_RWLOCK, pthread_rwlock_unlock);
+    struct waiters_charge charge = contention_unlock_begin(lock);
+    int result = real.pthread_rwlock_unlock(lock);
+    contention_unlock_end(&charge, LEDGER_LOCK_RWLOCK, (uintptr_t)real.pthread_rwlock_unlock);
+    return result;
 }
 
 EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *lock)

@@ -27,37 +27,41 @@ static inline bool try(sem_t *semaphore)
     return taken;
 }
 
-/* real.function(arguments...) as a wait, made again after our signal alone. */
-#define SEM_WAIT(function, ...)                                                                    \
-    __extension__({                                                                                \
-        struct contention_wait wait;                                                               \
-        contention_wait_begin(&wait, NULL, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.function);       \
-        int result = REPEAT(real.function(__VA_ARGS__), (void)0);                                  \
-        contention_wait_end(&wait, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.function,                \
-                            lock_waited(result ? errno : 0));                                      \
-        result;                                                                                    \
-    })
+static inline int wait_end(struct contention_wait *wait, int result)
+{
+    contention_wait_end(wait, lock_waited(result ? errno : 0));
+    return result;
+}
 
 EXPORT int sem_wait(sem_t *semaphore)
 {
     if (!contention_on())
-        return REPEAT(real.sem_wait(semaphore), (void)0);
+        return REPEAT(real.sem_wait(semaphore), true);
     if (try(semaphore))
         return 0;
-    return CONTENTION_WAIT(NULL, LEDGER_LOCK_SEMAPHORE, lock_waited(result ? errno : 0), sem_wait,
-                           semaphore);
+    struct contention_wait wait;
+    contention_wait_begin(&wait, NULL, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.sem_wait);
+    return wait_end(&wait, real.sem_wait(semaphore));
 }
 
 EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *until)
 {
     if (!contention_on() || !lock_time_is_valid(CLOCK_REALTIME, until))
-        return REPEAT(real.sem_timedwait(semaphore, until), (void)0);
-    return try(semaphore) ? 0 : SEM_WAIT(sem_timedwait, semaphore, until);
+        return REPEAT(real.sem_timedwait(semaphore, until), true);
+    if (try(semaphore))
+        return 0;
+    struct contention_wait wait;
+    contention_wait_begin(&wait, NULL, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.sem_timedwait);
+    return wait_end(&wait, REPEAT(real.sem_timedwait(semaphore, until), true));
 }
 
 EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
     if (!contention_on() || !lock_time_is_valid(clock, until))
-        return REPEAT(real.sem_clockwait(semaphore, clock, until), (void)0);
-    return try(semaphore) ? 0 : SEM_WAIT(sem_clockwait, semaphore, clock, until);
+        return REPEAT(real.sem_clockwait(semaphore, clock, until), true);
+    if (try(semaphore))
+        return 0;
+    struct contention_wait wait;
+    contention_wait_begin(&wait, NULL, LEDGER_LOCK_SEMAPHORE, (uintptr_t)real.sem_clockwait);
+    return wait_end(&wait, REPEAT(real.sem_clockwait(semaphore, clock, until), true));
 }

@@ -104,8 +104,11 @@ EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
 {
     if (!real.posix_spawn)
         gate_active(); /* resolves it, should this be the process's first hook */
-    char *const *chosen = ENVIRONMENT(envp, is_foreign(foreign_is_program, path, actions));
-    return real.posix_spawn(pid, path, actions, attributes, argv, chosen);
+    struct environment chosen = environment_plan(envp);
+    if (chosen.undecided && is_foreign(foreign_is_program, path, actions))
+        environment_drop(&chosen);
+    char *const *new_environment = environment_make(&chosen, alloca(chosen.room));
+    return real.posix_spawn(pid, path, actions, attributes, argv, new_environment);
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -113,6 +116,9 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
 {
     if (!real.posix_spawnp)
         gate_active();
-    char *const *chosen = ENVIRONMENT(envp, is_foreign(foreign_is_found, file, actions));
-    return real.posix_spawnp(pid, file, actions, attributes, argv, chosen);
+    struct environment chosen = environment_plan(envp);
+    if (chosen.undecided && is_foreign(foreign_is_found, file, actions))
+        environment_drop(&chosen);
+    char *const *new_environment = environment_make(&chosen, alloca(chosen.room));
+    return real.posix_spawnp(pid, file, actions, attributes, argv, new_environment);
 }

@@ -79,7 +79,7 @@ static ssize_t send_rest(int fd, const char *buffer, size_t size, size_t done, i
         moved = kind == KIND_STREAM || kind == KIND_SOCKET
                     ? TRANSFER(start, false, fd,
                                real.send(fd, buffer + done, size - done, flags | MSG_NOSIGNAL))
-                    : REPEAT(real.write(fd, buffer + done, size - done), (void)0);
+                    : REPEAT(real.write(fd, buffer + done, size - done), true);
         done += moved > 0 ? (size_t)moved : 0;
         if (done < size && !eintr_ours())
             break;
@@ -256,7 +256,7 @@ EXPORT ssize_t read(int fd, void *buffer, size_t size)
     /* of all that is read, only these devices give less for a signal alone */
     size_t done = got > 0 ? (size_t)got : 0;
     while (CUT_SHORT(got, size - (done - (size_t)got)) && kind_of(fd) == KIND_MEMORY) {
-        got = REPEAT(real.read(fd, (char *)buffer + done, size - done), (void)0);
+        got = REPEAT(real.read(fd, (char *)buffer + done, size - done), true);
         done += got > 0 ? (size_t)got : 0;
     }
     return done ? (ssize_t)done : got;
@@ -313,10 +313,10 @@ EXPORT ssize_t getrandom(void *buffer, size_t size, unsigned flags)
 {
     if (!REPEAT_READY(getrandom))
         return repeat_raw(sys_call3(SYS_getrandom, buffer, size, flags));
-    ssize_t got = REPEAT(real.getrandom(buffer, size, flags), (void)0);
+    ssize_t got = REPEAT(real.getrandom(buffer, size, flags), true);
     size_t done = got > 0 ? (size_t)got : 0;
     while (CUT_SHORT(got, size - (done - (size_t)got))) {
-        got = REPEAT(real.getrandom((char *)buffer + done, size - done, flags), (void)0);
+        got = REPEAT(real.getrandom((char *)buffer + done, size - done, flags), true);
         done += got > 0 ? (size_t)got : 0;
     }
     return done ? (ssize_t)done : got;

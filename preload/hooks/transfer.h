@@ -23,11 +23,7 @@ static inline uint64_t transfer_started(void)
  */
 bool transfer_wait(int fd, bool receives, uint64_t start);
 
-/* The call's result: from within a function that gives it back. */
-#define TRANSFER(start, receives, fd, call)                                                        \
-    REPEAT(call, {                                                                                 \
-        if (!transfer_wait(fd, receives, start))                                                   \
-            break;                                                                                 \
-    })
+/* The call's result (repeat.h): made again within the time that the socket's own limit leaves. */
+#define TRANSFER(start, receives, fd, call) REPEAT(call, transfer_wait(fd, receives, start))
 
 #endif

@@ -107,11 +107,11 @@ static unsigned draw_waiter(unsigned weight)
  * snapshot finds it while it goes on (wire/waits.h). Its stack is walked now: the thread would be
  * about to sleep, whereas afterwards it has the lock. A ledger isn't made for it.
  */
-static void announce(struct contention_wait *wait, enum ledger_lock kind, uintptr_t function)
+static void announce(struct contention_wait *wait)
 {
     if (!ledger_exists() || !gate_ledger())
         return;
-    wait->site = site_here(LEDGER_KIND_BLOCK, kind, function);
+    wait->site = site_here(LEDGER_KIND_BLOCK, wait->kind, wait->function);
     struct ledger_thread *thread = wait->site ? ledger_thread_get(thread_index()) : NULL;
     if (!thread)
         return;
@@ -151,8 +151,7 @@ void contention_thread_end(void)
 }
 
 /* A wait that is looked at begins. All draws are made now, for after it the thread has the lock. */
-static void look(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
-                 uintptr_t function)
+static void look(struct contention_wait *wait, const void *lock, bool announced)
 {
     if (!gate_enter())
         return;
@@ -172,8 +171,8 @@ static void look(struct contention_wait *wait, const void *lock, enum ledger_loc
             if (!wait->entered)
                 ledger_count(LEDGER_STAT_CONTENTION_SKIPPED, 1);
         }
-        if (config.block_rate_ns && wait->weight == 1)
-            announce(wait, kind, function);
+        if (announced && config.block_rate_ns && wait->weight == 1)
+            announce(wait);
     }
     gate_leave();
 }
@@ -185,21 +184,25 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock, enum 
     bool every = atomic_load_explicit(&every_wait, memory_order_relaxed);
     *wait = (struct contention_wait){
         .ticks = ticks,
+        .kind = kind,
+        .function = function,
         .weight = every ? 1 : storm_weigh(&thread_self.storm, ticks),
     };
     if (wait->weight)
-        look(wait, lock, kind, function);
+        look(wait, lock, true);
 }
 
-void contention_call_begin(struct contention_wait *wait, const void *lock, unsigned weight,
-                           bool held)
+void contention_call_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
+                           uintptr_t function, unsigned weight, bool held)
 {
     *wait = (struct contention_wait){
         .ticks = storm_ticks(),
+        .kind = kind,
+        .function = function,
         .weight = weight,
         .unwatched = !held,
     };
-    look(wait, lock, LEDGER_LOCK_NONE, 0); /* stands for more than itself: isn't announced */
+    look(wait, lock, false); /* stands for more than itself: isn't announced */
 }
 
 /* A wait of ns that stands for `weight` waits has ended. site: as announced, or 0. */
@@ -222,8 +225,7 @@ void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t fu
                     rate_threshold(random_uniform(), config.block_rate_ns));
 }
 
-void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kind,
-                              uintptr_t function, bool waited)
+void contention_wait_end_slow(struct contention_wait *wait, bool waited)
 {
     uint64_t ticks = storm_ticks();
     bool alone = !wait->unwatched && ticks - wait->ticks >= STORM_LONG;
@@ -238,8 +240,8 @@ void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kin
     if (wait->site)
         withdraw();
     if (waited) /* a long one stands for itself: all of them are recorded */
-        record_wait(wait->site, kind, function, alone ? 1 : wait->weight, end - wait->start_ns,
-                    wait->threshold_ns);
+        record_wait(wait->site, wait->kind, wait->function, alone ? 1 : wait->weight,
+                    end - wait->start_ns, wait->threshold_ns);
 }
 
 struct waiters_charge contention_unlock_begin(const void *lock)

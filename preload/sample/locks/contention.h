@@ -64,7 +64,9 @@ static inline bool contention_is_off(void)
 struct contention_wait {
     uint64_t ticks;        /* when it began, by the processor's counter */
     uint64_t start_ns;     /* CLOCK_MONOTONIC; 0 = it isn't looked at */
+    uintptr_t function;    /* the real one it waits in: the leaf of its stack */
     uint64_t threshold_ns; /* a wait as long as this is recorded; UINT64_MAX: none is */
+    enum ledger_lock kind;
     uint32_t epoch;
     uint32_t weight; /* waits that it stands for; 0: it is only watched (storm.h) */
     uint32_t site;   /* where it was announced, of the block profile; 0 = it wasn't */
@@ -75,8 +77,17 @@ struct contention_wait {
 /* The thread ends. What it waited for, it waits for no more, however it left. */
 void contention_thread_end(void);
 
-/* The thread is going to wait. lock: what an unlock will name; NULL: nobody is to blame. function:
- * the real function it will wait in. */
+/*
+ * The thread is going to wait:
+ *
+ *     struct contention_wait wait;
+ *     contention_wait_begin(&wait, lock, kind, (uintptr_t)real.function);
+ *     int error = real.function(lock);
+ *     contention_wait_end(&wait, error == 0);
+ *
+ * lock: the address that an unlock will name, or NULL: nobody is charged. function: the real
+ * function that it will wait in.
+ */
 void contention_wait_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
                            uintptr_t function);
 
@@ -85,8 +96,8 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock, enum 
  * storm_draw_call gave it. held: the lock was seen held before the attempt; calls of which that is
  * true are watched when they aren't drawn (contention_is_long), the others are not.
  */
-void contention_call_begin(struct contention_wait *wait, const void *lock, unsigned weight,
-                           bool held);
+void contention_call_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
+                           uintptr_t function, unsigned weight, bool held);
 
 /* Has a call, since `ticks`, taken so long that a wait among those that aren't drawn, and are
  * only watched, stands for itself? The thread may have the lock: so this is the counter and no
@@ -96,25 +107,22 @@ static inline bool contention_is_long(uint64_t ticks)
     return storm_ticks() - ticks >= STORM_LONG;
 }
 
-/* It has. For the arguments see contention_wait_end. */
+/* It has. kind, function: as for contention_wait_begin; waited: as for contention_wait_end. */
 void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t function,
                              bool waited);
 
-void contention_wait_end_slow(struct contention_wait *wait, enum ledger_lock kind,
-                              uintptr_t function, bool waited);
+void contention_wait_end_slow(struct contention_wait *wait, bool waited);
 
 /*
- * It has waited. function: the real function it waited in; waited: false when it
- * didn't after all, but failed. The thread has the lock now: most waits of a storm cost
- * no more than the counter.
+ * The call has returned. waited: false when it didn't wait after all, but failed. The thread has
+ * the lock now: most waits of a storm cost no more than the counter.
  */
-static inline void contention_wait_end(struct contention_wait *wait, enum ledger_lock kind,
-                                       uintptr_t function, bool waited)
+static inline void contention_wait_end(struct contention_wait *wait, bool waited)
 {
     if (wait->weight)
-        contention_wait_end_slow(wait, kind, function, waited);
+        contention_wait_end_slow(wait, waited);
     else if (contention_is_long(wait->ticks))
-        contention_watched_long(wait->ticks, kind, function, waited);
+        contention_watched_long(wait->ticks, wait->kind, wait->function, waited);
 }
 
 /*
@@ -125,28 +133,5 @@ static inline void contention_wait_end(struct contention_wait *wait, enum ledger
 struct waiters_charge contention_unlock_begin(const void *lock);
 void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock kind,
                            uintptr_t function);
-
-/* A call that waits in real.function. `waited` says of `result`, an int, whether it did. */
-#define CONTENTION_CALL(lock, kind, waited, function, call)                                        \
-    __extension__({                                                                                \
-        struct contention_wait wait;                                                               \
-        contention_wait_begin(&wait, lock, kind, (uintptr_t)real.function);                        \
-        int result = (call);                                                                       \
-        contention_wait_end(&wait, kind, (uintptr_t)real.function, waited);                        \
-        result;                                                                                    \
-    })
-
-/* The same for real.function(arguments...). */
-#define CONTENTION_WAIT(lock, kind, waited, function, ...)                                         \
-    CONTENTION_CALL(lock, kind, waited, function, real.function(__VA_ARGS__))
-
-/* real.function(lock) as an unlock for which somebody may be waiting. */
-#define CONTENTION_UNLOCK(lock, kind, function)                                                    \
-    __extension__({                                                                                \
-        struct waiters_charge charge = contention_unlock_begin(lock);                              \
-        int result = real.function(lock);                                                          \
-        contention_unlock_end(&charge, kind, (uintptr_t)real.function);                            \
-        result;                                                                                    \
-    })
 
 #endif

@@ -55,7 +55,7 @@ static void fight(uint64_t *seed)
         struct contention_wait wait;
         contention_wait_begin(&wait, lock, LEDGER_LOCK_MUTEX, (uintptr_t)&pthread_mutex_lock);
         pthread_mutex_lock(lock);
-        contention_wait_end(&wait, LEDGER_LOCK_MUTEX, (uintptr_t)&pthread_mutex_lock, true);
+        contention_wait_end(&wait, true);
         atomic_fetch_add_explicit(&waits, 1, memory_order_relaxed);
     }
     if (waiters_any(lock)) {
