@@ -111,12 +111,23 @@ static void allow_sanitizers(void)
     free(value);
 }
 
-/* Before what is preloaded already: of two allocators the program's stays in force. */
+/* Before what is preloaded already: of two allocators the program's stays in force. But behind
+ * the C library's checking allocator, which only works where it comes first (glibc manual,
+ * "Heap Consistency Checking"). malloc'ed. */
+static char *preload_with(const char *library)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    if (!preload || !*preload)
+        return mem_strdup(library);
+    if (strstr(preload, "libc_malloc_debug.so"))
+        return mem_printf("%s:%s", preload, library);
+    return mem_printf("%s:%s", library, preload);
+}
+
 static void set_environment(const struct cli_options *o, const char *library,
                             const char *socket_path)
 {
-    const char *preload = getenv("LD_PRELOAD");
-    char *value = preload && *preload ? mem_printf("%s:%s", library, preload) : mem_strdup(library);
+    char *value = preload_with(library);
     setenv("LD_PRELOAD", value, 1);
     setenv("LIBPROF_SOCKET", socket_path, 1);
     set_default("LIBPROF_DIR", o->dir);

@@ -96,6 +96,21 @@ def test_first_process_of_a_container_reaps_orphans():
     assert (done.returncode, done.stdout) == (4, ""), done
 
 
+def test_checking_allocator_keeps_checking():
+    with open("over.c", "w") as file:
+        file.write("""#include <stdlib.h>
+#include <string.h>
+int main(void) { char *volatile p = malloc(24); memset(p, 1, 24); p[24] = 7; free(p); return 0; }""")
+    subprocess.run(["cc", "-O0", "-w", "-o", "over", "over.c"], check=True)
+    checking = dict(os.environ, LD_PRELOAD="libc_malloc_debug.so.0",
+                    GLIBC_TUNABLES="glibc.malloc.check=3")
+    plain = subprocess.run(["./over"], capture_output=True, env=checking)
+    if plain.returncode == 0:
+        print("not run: this C library has no checking allocator")
+        return
+    assert run("-q", "-o", "k", "./over", env=checking).returncode == plain.returncode
+
+
 def test_http_serves_the_page():
     import urllib.request
     process = subprocess.Popen([PROF, "run", "--http", "127.0.0.1:0", "-o", "h", "sleep", "30"],
