@@ -15,20 +15,17 @@
 
 #define SUFFIX ".pb.gz"
 
-/* The name in files: the process's own dumps are called the same. */
-static char *file_name(const struct process *process, uint32_t sequence, const char *profile)
+char *archive_name(const char *start, uint32_t sequence, unsigned profile)
 {
-    return mem_printf("%s.%d.%04u.%s" SUFFIX, process_name(process), (int)process->pid, sequence,
-                      profile);
+    return mem_printf("%s%04u.%s" SUFFIX, start, sequence, dump_profile_name(profile));
 }
 
+/* The process's own dumps are called the same. */
 char *archive_path(struct collector *collector, const struct process *process, uint32_t sequence,
                    const char *profile)
 {
-    char *name = file_name(process, sequence, profile);
-    char *path = mem_printf("%s/%s", collector->options.dir, name);
-    free(name);
-    return path;
+    return mem_printf("%s/%s.%d.%04u.%s" SUFFIX, collector->options.dir, process_name(process),
+                      (int)process->pid, sequence, profile);
 }
 
 /* Under a temporary name first: readers never see half a file. */

@@ -25,6 +25,9 @@ bool archive_write(struct collector *collector, struct process *process, uint32_
 char *archive_path(struct collector *collector, const struct process *process, uint32_t sequence,
                    const char *profile);
 
+/* START0001.heap.pb.gz, malloc'ed; start: "DIR/EXE.PID." */
+char *archive_name(const char *start, uint32_t sequence, unsigned profile);
+
 /* Removes the files of all listed dumps. */
 void archive_remove(struct collector *collector, struct process *process);
 

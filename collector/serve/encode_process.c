@@ -45,6 +45,7 @@ unsigned char *encode_process(struct collector *collector, struct process *proce
         request.comment_count = 1;
     }
     uint64_t kilobytes[LEDGER_MEMORY_KINDS];
+    process_refresh(process);
     pthread_rwlock_rdlock(&process->ledger.lock);
     resident_get(process, status.state == PROCESS_RUNNING, kilobytes);
     request.memory = kilobytes;

@@ -8,10 +8,12 @@
 #include "serve/process_end.h"
 #include "serve/upload.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CLIENT_PATIENCE_NS INT64_C(10000000000)
@@ -74,21 +76,6 @@ static struct handover_kin kin_of(const char *exe, size_t length)
     return kin;
 }
 
-/* Tells the target in its memory; it may be of any version. */
-static void answer(struct collector *collector, struct mapped_ledger *ledger,
-                   enum handover_state state)
-{
-    if (!ledger->control)
-        return;
-    struct handover_answer *place = handover_answer(ledger->control);
-    if (state == HANDOVER_TAKEN) {
-        atomic_store(&place->token[1], collector->welcome.token.token[1]);
-        atomic_store(&place->token[0], collector->welcome.token.token[0]);
-        atomic_store(&place->collector, getpid());
-    }
-    atomic_store(&place->state, state);
-}
-
 /* It waited for us in vain, and has written its profiles itself. */
 static bool has_given_up(const struct mapped_ledger *ledger)
 {
@@ -111,11 +98,38 @@ static bool take_ledger(struct collector *collector, struct client *client, uint
         *why = "it ended before it was taken, and has written its profiles to its LIBPROF_DIR";
     else if (!*why && !client->is_welcome)
         *why = "it is another user's (prof serve --users)";
-    if (ledger->control)
-        answer(collector, ledger, *why ? HANDOVER_REFUSED : HANDOVER_TAKEN);
+    welcome_answer(&collector->welcome, ledger, *why ? HANDOVER_REFUSED : HANDOVER_TAKEN);
     if (*why)
         unmap_ledger(ledger);
     return !*why;
+}
+
+static bool is_same_image(const struct process *known, const struct mapped_ledger *ledger)
+{
+    return known->ledger.base && (int64_t)ledger->view.header->start_ns == known->start_ns;
+}
+
+/* The process that says hello, if it is there already: as another program, or to send a dump;
+ * that may be read after its end has been noticed. */
+static struct process *find_known(struct collector *collector, const struct client *client,
+                                  const struct handover_hello *hello)
+{
+    struct registry *registry = &collector->registry;
+    struct process_status status;
+    char id[16];
+    struct process *known = registry_find_running(registry, client->peer.pid);
+    if (known || hello->ledger_size)
+        return known;
+    snprintf(id, sizeof id, "%d", (int)client->peer.pid);
+    known = registry_find(registry, id);
+    if (!known)
+        return NULL;
+    registry_get_status(registry, known, &status);
+    int64_t age = clock_ns(CLOCK_BOOTTIME) - (int64_t)hello->boot_ns;
+    if (clock_realtime() - age <= status.end_ns)
+        return known;
+    process_release(known);
+    return NULL;
 }
 
 static bool take_hello(struct collector *collector, struct client *client,
@@ -135,9 +149,10 @@ static bool take_hello(struct collector *collector, struct client *client,
         *why = "it is another user's (prof serve --users)";
         return false;
     }
-    struct process *known = registry_find_running(&collector->registry, entry.pid);
-    if (known && !hello->ledger_size) {
-        client->process = known; /* a dump in full follows */
+    struct process *known = find_known(collector, client, hello);
+    if (known && (!hello->ledger_size || is_same_image(known, &entry.ledger))) {
+        unmap_ledger(&entry.ledger);
+        client->process = known; /* a dump in full follows, or it was found before its hello */
         return true;
     }
     if (known) {

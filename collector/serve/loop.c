@@ -6,6 +6,7 @@
 #include "serve/intake.h"
 #include "serve/listen.h"
 #include "serve/process_end.h"
+#include "serve/rediscover.h"
 #include "serve/resident.h"
 #include "serve/totals.h"
 #include <errno.h>
@@ -115,6 +116,10 @@ static void drain(struct collector *collector)
 static void *collector_main(void *argument)
 {
     struct collector *collector = argument;
+    size_t found = collector->options.daemon ? rediscover(collector) : 0;
+    if (found)
+        collector_log(collector, "%zu process%s that ran before this collector found again", found,
+                      found > 1 ? "es" : "");
     for (;;) {
         /* One at a time: handling one may free what another's data points to. */
         struct epoll_event event;

@@ -50,6 +50,8 @@ struct process *process_new(const struct process_hello *hello)
     process->ledger.size = hello->ledger.size;
     process->ledger.control = hello->ledger.control;
     process->ledger.view = hello->ledger.view;
+    process->ledger.copy = hello->ledger;
+    process->ledger.copied_ns = clock_monotonic();
     /* The program's word, but only shown, never computed with. */
     process->start_ns =
         process->ledger.base ? (int64_t)process->ledger.view.header->start_ns : clock_realtime();
@@ -94,6 +96,17 @@ void process_release(struct process *process)
     free(process->name);
     free(process->cmdline);
     free(process);
+}
+
+void process_refresh(struct process *process)
+{
+    struct process_ledger *ledger = &process->ledger;
+    if (!ledger->copy.copied_from)
+        return;
+    pthread_rwlock_wrlock(&ledger->lock);
+    if (ledger->base && refresh_ledger(&ledger->copy))
+        ledger->copied_ns = clock_monotonic();
+    pthread_rwlock_unlock(&ledger->lock);
 }
 
 void process_give_up_ledger(struct process *process)

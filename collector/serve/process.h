@@ -48,6 +48,8 @@ struct process_ledger {
     struct ledger_view view;       /* valid while base is */
     struct ledger_header *control; /* its first page, writable: the command words; or NULL */
     pthread_mutex_t command_lock;  /* one command at a time */
+    struct mapped_ledger copy;     /* copied_from not 0: what `base` is a copy of */
+    int64_t copied_ns;             /* CLOCK_MONOTONIC: when it was last copied */
 };
 
 /* What the collector's thread remembers from one second to the next. */
@@ -122,6 +124,9 @@ void process_state_text(const struct process_status *status, char *text, size_t 
 /* The name it was started by, as in its own dumps' names; without its memory the
  * last part of exe. Never empty, no slash. */
 const char *process_name(const struct process *process);
+
+/* Before the ledger is read: copies it again where it is a copy. Without its lock. */
+void process_refresh(struct process *process);
 
 /* Unmaps the ledger of a process that has ended: it is served from its files then. */
 void process_give_up_ledger(struct process *process);

@@ -1,5 +1,6 @@
 #include "serve/process_end.h"
 
+#include "base/clock.h"
 #include "serve/archive.h"
 #include "serve/proc_stat.h"
 #include <errno.h>
@@ -73,10 +74,21 @@ static void unwatch(struct collector *collector, struct process *process)
     process_release(process);
 }
 
+/* Of a ledger that is only copied there is nothing newer than the last copy; a dump that the
+ * process sent at its end is. */
+static bool has_sent_its_last(const struct process *process)
+{
+    const struct process_dump *dump = process->dumps;
+    return process->ledger.copy.copied_from && dump &&
+           dump->time_ns - clock_realtime() + clock_monotonic() >= process->ledger.copied_ns;
+}
+
 /* The last account: from here on nothing changes in the ledger. */
 static void write_final(struct collector *collector, struct process *process)
 {
     struct error err;
+    if (has_sent_its_last(process))
+        return;
     if (process->ledger.base && !archive_write(collector, process, ARCHIVE_TOTALS, 0, true, &err))
         collector_log(collector, "%s (%s): %s", process_id(process), process_name(process),
                       err.text);

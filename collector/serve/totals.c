@@ -57,6 +57,7 @@ void totals_read(struct process *process, struct totals *out)
 {
     memset(out, 0, sizeof *out);
     uint32_t now = threads_now(process);
+    process_refresh(process);
     pthread_rwlock_rdlock(&process->ledger.lock);
     const struct ledger_view *view = &process->ledger.view;
     if (!process->ledger.base) {

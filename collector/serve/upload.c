@@ -20,7 +20,41 @@ void upload_drop(struct upload *upload)
         unlink(upload->temporary);
     free(upload->name);
     free(upload->temporary);
-    *upload = (struct upload){0};
+    upload->file = NULL;
+    upload->name = upload->temporary = NULL;
+    upload->size = 0;
+}
+
+/* Is there any profile of this dump? start: "DIR/EXE.PID." */
+static bool is_taken(const char *start, uint32_t sequence)
+{
+    bool taken = false;
+    for (unsigned which = 0; which < DUMP_PROFILES && !taken; which++) {
+        char *path = archive_name(start, sequence, which);
+        taken = access(path, F_OK) == 0;
+        free(path);
+    }
+    return taken;
+}
+
+/* The file's name in the directory: malloc'ed. `name` is one of libprof's. */
+static char *own_name(struct collector *collector, struct upload *upload, const char *name,
+                      uint32_t sequence, unsigned profile)
+{
+    char *start = mem_printf("%s/%s", collector->options.dir, name);
+    for (int dots = 4; dots; dots--) /* EXE.PID. SEQ .PROFILE.pb.gz */
+        *strrchr(start, '.') = '\0';
+    strcat(start, ".");
+    if (sequence != upload->named) {
+        upload->named = upload->numbered = sequence;
+        while (is_taken(start, upload->numbered))
+            upload->numbered++;
+    }
+    char *path = archive_name(start, upload->numbered, profile);
+    free(start);
+    char *own = mem_strdup(strrchr(path, '/') + 1);
+    free(path);
+    return own;
 }
 
 bool upload_begin(struct collector *collector, struct upload *upload, const char *name,
@@ -35,9 +69,9 @@ bool upload_begin(struct collector *collector, struct upload *upload, const char
     }
     upload_drop(upload);
     mkdir(collector->options.dir, 0777);
-    upload->name = mem_strdup(name);
-    upload->temporary =
-        mem_printf("%s/.%s.%llu", collector->options.dir, name, (unsigned long long)number++);
+    upload->name = own_name(collector, upload, name, sequence, profile);
+    upload->temporary = mem_printf("%s/.%s.%llu", collector->options.dir, upload->name,
+                                   (unsigned long long)number++);
     unlink(upload->temporary); /* of a collector that was killed */
     int fd = open(upload->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     upload->file = fd < 0 ? NULL : fdopen(fd, "w");

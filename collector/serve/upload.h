@@ -1,6 +1,7 @@
 /*
  * A dump's files that come as frames, from a process whose memory the collector doesn't hold:
- * under a temporary name first, so that readers never see half a file.
+ * under a temporary name first, so that readers never see half a file. A dump whose number is
+ * taken, by one that an earlier collector wrote, gets the next that is free.
  *
  * Threads: the collector's.
  */
@@ -15,7 +16,8 @@
 struct upload {
     FILE *file; /* being received; NULL: none */
     char *name, *temporary;
-    uint64_t size; /* bytes so far */
+    uint64_t size;            /* bytes so far */
+    uint32_t named, numbered; /* the dump's number as the process names it, and as it is here */
 };
 
 /* Each: false with *why (static): the sender broke the rules, or the file can't be written. */

@@ -80,8 +80,6 @@ bool welcome_open(struct welcome *welcome, const char *users, const char *socket
         welcome_close(welcome);
         return false;
     }
-    if (geteuid() != 0)
-        return true;
     if (getrandom(&welcome->token, sizeof welcome->token, 0) != sizeof welcome->token)
         welcome->token = (struct handover_kin){0};
     welcome->token.token[0] |= 1; /* zero is none */
@@ -124,6 +122,20 @@ bool welcome_peer(struct welcome *welcome, struct registry *registry, const stru
 bool welcome_kin(const struct welcome *welcome, const struct handover_kin *kin)
 {
     return welcome->token.token[0] && memcmp(&welcome->token, kin, sizeof *kin) == 0;
+}
+
+void welcome_answer(const struct welcome *welcome, struct mapped_ledger *ledger,
+                    enum handover_state state)
+{
+    if (!ledger->control)
+        return;
+    struct handover_answer *answer = handover_answer(ledger->control);
+    if (state == HANDOVER_TAKEN) {
+        atomic_store(&answer->token[1], welcome->token.token[1]);
+        atomic_store(&answer->token[0], welcome->token.token[0]);
+        atomic_store(&answer->collector, getpid());
+    }
+    atomic_store(&answer->state, state);
 }
 
 void welcome_vouch(struct welcome *welcome, pid_t pid)

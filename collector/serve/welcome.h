@@ -12,6 +12,7 @@
 #define COLLECTOR_SERVE_WELCOME_H
 
 #include "base/error.h"
+#include "serve/map_ledger.h"
 #include "serve/registry.h"
 #include "wire/handover.h"
 #include <sys/socket.h>
@@ -42,6 +43,10 @@ bool welcome_owner(uid_t uid);
 
 /* Is it our token? */
 bool welcome_kin(const struct welcome *welcome, const struct handover_kin *kin);
+
+/* Tells a process in its memory, whatever its version; nothing where that can't be written. */
+void welcome_answer(const struct welcome *welcome, struct mapped_ledger *ledger,
+                    enum handover_state state);
 
 /* The process is of a known family, and will say hello as another program. */
 void welcome_vouch(struct welcome *welcome, pid_t pid);

@@ -17,14 +17,14 @@ PROF, LIBPROF, SERVED = (os.path.abspath(path) for path in sys.argv[1:4])
 
 
 class Server:
-    def __init__(self, *options, folder=None, socket=None):
+    def __init__(self, *options, folder=None, socket=None, prefix=()):
         self.folder = folder or tempfile.mkdtemp(prefix="serve-test-")
         self.socket = socket or os.path.join(self.folder, "private", "socket")
         self.dir = os.path.join(self.folder, "out")
         self.log = open(os.path.join(self.folder, "log"), "a+")
         start = self.log.tell()
         self.process = subprocess.Popen(
-            [PROF, "serve", "--http", "127.0.0.1:0", "--socket", self.socket,
+            [*prefix, PROF, "serve", "--http", "127.0.0.1:0", "--socket", self.socket,
              "--dir", self.dir, *options],
             stderr=self.log, stdin=subprocess.DEVNULL)
         atexit.register(self.process.kill)
