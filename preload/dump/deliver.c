@@ -44,7 +44,7 @@ static bool send_profile(int fd, const struct directory *names, uint32_t sequenc
 
 static bool send_all(const struct dump_request *given, uint32_t sequence, uint32_t chosen)
 {
-    static LATE_TABLE struct directory names; /* owner: the one dump that runs */
+    static COLD_TABLE struct directory names; /* owner: the one dump that runs */
     struct dump_request request = *given;
     bool good = true;
     int fd = handover_open(ledger_view_string(request.view, request.view->header->exe, NULL));

@@ -122,7 +122,7 @@ static void note_memory(void)
 
 static bool write_all(enum dump_reason reason)
 {
-    static LATE_TABLE struct directory directory; /* owner: the one dump that runs */
+    static COLD_TABLE struct directory directory; /* owner: the one dump that runs */
     static const char *const reasons[] = {
         "asked for by signal",    "regular", "at exit", "before exec", "before death by signal",
         "before a seccomp filter"};

@@ -25,9 +25,9 @@ void cfree(void *block);
 #define COUNT_DOWN(name, size) (LIKELY(real.name != NULL) && LIKELY(heap_count_down(size)))
 
 /* Not inlined: the short way then needs no frame. */
-static __attribute__((noinline)) void free_followed(void *block)
+static __attribute__((noinline)) void free_tracked(void *block)
 {
-    if (!heap_free(block))
+    if (!heap_untrack(block))
         real.free(block);
 }
 
@@ -38,8 +38,8 @@ EXPORT void *malloc(size_t size)
 
 EXPORT void free(void *block)
 {
-    if (heap_may_follow(block))
-        free_followed(block);
+    if (heap_may_track(block))
+        free_tracked(block);
     else
         real.free(block);
 }
@@ -54,8 +54,8 @@ EXPORT void *calloc(size_t count, size_t size)
 
 EXPORT void *realloc(void *block, size_t size)
 {
-    /* A block that is followed must be found even when its new size isn't sampled. */
-    if (COUNT_DOWN(realloc, size) && !heap_may_follow(block))
+    /* A block that is tracked must be found even when its new size isn't sampled. */
+    if (COUNT_DOWN(realloc, size) && !heap_may_track(block))
         return real.realloc(block, size);
     return heap_realloc(block, size);
 }
@@ -105,7 +105,7 @@ EXPORT size_t malloc_usable_size(void *block)
 
 EXPORT void cfree(void *block)
 {
-    if (heap_may_follow(block) && heap_free(block))
+    if (heap_may_track(block) && heap_untrack(block))
         return;
     if (real.cfree)
         real.cfree(block);
@@ -117,7 +117,7 @@ EXPORT void cfree(void *block)
  * gets the same call where it has one. */
 EXPORT void free_sized(void *block, size_t size)
 {
-    if (heap_may_follow(block) && heap_free(block))
+    if (heap_may_track(block) && heap_untrack(block))
         return;
     if (real.free_sized)
         real.free_sized(block, size);
@@ -127,7 +127,7 @@ EXPORT void free_sized(void *block, size_t size)
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-    if (heap_may_follow(block) && heap_free(block))
+    if (heap_may_track(block) && heap_untrack(block))
         return;
     if (real.free_aligned_sized)
         real.free_aligned_sized(block, alignment, size);

@@ -21,15 +21,15 @@ static struct {
 #define HOOK_NEW(name, parameters, arguments)                                                      \
     static void *hook_##name parameters                                                            \
     {                                                                                              \
-        if (__builtin_expect(heap_count_down(size), 1) || !heap_begin())                           \
+        if (__builtin_expect(heap_count_down(size), 1) || !heap_sample_begin())                    \
             return operators.name arguments;                                                       \
-        return heap_end(operators.name arguments, size);                                           \
+        return heap_sample_end(operators.name arguments, size);                                    \
     }
 
 #define HOOK_DELETE(name, parameters, arguments)                                                   \
     static void hook_##name parameters                                                             \
     {                                                                                              \
-        if (heap_may_follow(block) && heap_free(block))                                            \
+        if (heap_may_track(block) && heap_untrack(block))                                          \
             return;                                                                                \
         operators.name arguments;                                                                  \
     }

@@ -48,7 +48,7 @@ static void forbid(bool forbidden)
  * been refused, they are handled again. */
 static void ignore_signals(bool ignore)
 {
-    static LATE_TABLE struct sigaction handled[2]; /* filters are installed one at a time */
+    static COLD_TABLE struct sigaction handled[2]; /* filters are installed one at a time */
     const struct sigaction ignored = {.sa_handler = SIG_IGN};
     const int ours[2] = {own_signal, (int)config.signal};
 

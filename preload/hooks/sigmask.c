@@ -20,7 +20,7 @@
 const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy)
 {
     int mine = own_signal;
-    if (!set || !mine || sigismember(set, mine) != 1 || thread_self.gave_way)
+    if (!set || !mine || sigismember(set, mine) != 1 || thread_self.really_blocked)
         return set;
     *copy = *set;
     sigdelset(copy, mine);
@@ -29,15 +29,15 @@ const sigset_t *sigmask_strip(const sigset_t *set, sigset_t *copy)
 
 const sigset_t *sigmask_enter(const sigset_t *set, sigset_t *copy, bool *before)
 {
-    *before = thread_self.masked;
+    *before = thread_self.believes_blocked;
     if (set && own_signal)
-        thread_self.masked = sigismember(set, own_signal) == 1;
+        thread_self.believes_blocked = sigismember(set, own_signal) == 1;
     return sigmask_strip(set, copy);
 }
 
 void sigmask_leave(bool before)
 {
-    thread_self.masked = before;
+    thread_self.believes_blocked = before;
 }
 
 bool sigmask_shuts_out(void)
@@ -61,14 +61,14 @@ static int change(change_mask *real_change, int how, const sigset_t *set, sigset
     int mine = own_signal;
     if (!mine)
         return real_change(how, set, old);
-    bool before = thread_self.masked, after = believes(how, set, before);
+    bool before = thread_self.believes_blocked, after = believes(how, set, before);
     sigset_t copy;
     /* To unblock it for real does no harm, and reaches a thread whose mask went past us. */
     const sigset_t *passed = how == SIG_UNBLOCK ? set : sigmask_strip(set, &copy);
-    thread_self.masked = after; /* what waits comes within the call */
+    thread_self.believes_blocked = after; /* what waits comes within the call */
     int result = real_change(how, passed, old);
     if (result != 0) {
-        thread_self.masked = before;
+        thread_self.believes_blocked = before;
         return result;
     }
     if (!after)

@@ -13,7 +13,7 @@ struct mapping {
     size_t size;
 };
 
-static LATE_TABLE struct mapping mappings[MAPPINGS_MAX];
+static COLD_TABLE struct mapping mappings[MAPPINGS_MAX];
 static _Atomic(size_t) used; /* entries that have ever been taken */
 static bool noting;          /* immutable once the constructor is done */
 

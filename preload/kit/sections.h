@@ -8,9 +8,9 @@
 #define LIBPROF_KIT_SECTIONS_H
 
 /* No alignment beyond a cache line's: all of .bss would begin at a page of its own then. */
-#define LATE_TABLE __attribute__((section(".bss.~late"), aligned(64)))
+#define COLD_TABLE __attribute__((section(".bss.~late"), aligned(64)))
 
-/* Between the two: a large variable of which only the beginning is touched early. */
-#define HALF_LATE __attribute__((section(".bss.~half")))
+/* Between the two: a large variable of which a start touches only the beginning. */
+#define COLD_TAIL __attribute__((section(".bss.~half")))
 
 #endif

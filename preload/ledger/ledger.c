@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-/* References count 8-byte units: 32 bits reach 32 GiB. */
-#define STACK_UNIT 8u
+_Static_assert(LEDGER_MODULES_MAX == MODULE_MAX, "the ledger has room for every module's index");
 
 static bool stack_match(uint32_t reference, const void *key)
 {
-    const struct ledger_stack *stack = memory_at(LEDGER_STACKS, (uint64_t)reference * STACK_UNIT);
+    const struct ledger_stack *stack =
+        memory_at(LEDGER_STACKS, (uint64_t)reference * LEDGER_STACK_UNIT);
     return stack->hash == *(const uint64_t *)key;
 }
 
@@ -30,9 +30,9 @@ static uint32_t stack_enter(const uint64_t *frames, unsigned depth, enum unwind_
         if (!mine) {
             uint64_t offset =
                 memory_append(LEDGER_STACKS, sizeof(struct ledger_stack) + depth * sizeof *frames);
-            if (offset == 0 || offset / STACK_UNIT > UINT32_MAX)
+            if (offset == 0 || offset / LEDGER_STACK_UNIT > UINT32_MAX)
                 return 0;
-            mine = (uint32_t)(offset / STACK_UNIT);
+            mine = (uint32_t)(offset / LEDGER_STACK_UNIT);
             struct ledger_stack *stack = memory_at(LEDGER_STACKS, offset);
             stack->hash = hash;
             stack->depth = depth;
@@ -104,7 +104,7 @@ static uint32_t site_enter(const struct site_key *wanted, const uint64_t *frames
         uint32_t found = index_find(LEDGER_SITE_INDEX, wanted->hash, site_match, wanted, &slot);
         if (found) {
             if (mine) /* another thread was faster: readers are to pass ours by */
-                atomic_store_explicit(&site_at(mine)->kind, LEDGER_KIND_VOID, memory_order_relaxed);
+                atomic_store_explicit(&site_at(mine)->kind, LEDGER_KIND_NONE, memory_order_relaxed);
             return found;
         }
         if (slot && !mine) {

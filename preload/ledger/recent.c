@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-LATE_TABLE struct recent_entry recent_entries[RECENT_ENTRIES];
+COLD_TABLE struct recent_entry recent_entries[RECENT_ENTRIES];
 
 void recent_forget(void)
 {

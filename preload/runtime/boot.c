@@ -3,8 +3,8 @@
 
 #include <stdatomic.h>
 
-LATE_TABLE unsigned char boot_memory[(BOOT_PAGES + 1) * BOOT_PAGE];
-static LATE_TABLE size_t boot_sizes[BOOT_PAGES]; /* of the block that starts in the page */
+COLD_TABLE unsigned char boot_memory[(BOOT_PAGES + 1) * BOOT_PAGE];
+static COLD_TABLE size_t boot_sizes[BOOT_PAGES]; /* of the block that starts in the page */
 static _Atomic(size_t) pages_used;
 
 static unsigned char *first_page(void)

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
-HALF_LATE struct config config;
+COLD_TAIL struct config config;
 
 enum type { NUMBER, BYTES, NS, SECONDS, SIGNAL, AUTO_SIGNAL, WORD, WORDS, PATH, STRING, BORROWED };
 

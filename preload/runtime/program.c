@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-static LATE_TABLE char path[4096]; /* PATH_MAX, limits.h */
+static COLD_TABLE char path[4096]; /* PATH_MAX, limits.h */
 static bool is_known;
 
 /* A replaced file's name in /proc has this after it (proc(5)). */

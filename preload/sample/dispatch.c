@@ -51,15 +51,15 @@ static bool send_on(siginfo_t info, bool thread)
 static bool give_way(const siginfo_t *info, ucontext_t *context)
 {
     struct thread_state *self = &thread_self;
-    if (!self->masked || sys_forbidden() || self->tid != (uint32_t)sys_gettid())
+    if (!self->believes_blocked || sys_forbidden() || self->tid != (uint32_t)sys_gettid())
         return false;
     uint64_t mine = SIGNAL_BIT(own_signal); /* the program's handler may allow itself */
     sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, &mine, NULL, sizeof mine);
     if (!send_on(*info, info->si_code == SI_TKILL))
         return false;
-    if (!self->gave_way)
+    if (!self->really_blocked)
         cpu_pause(); /* its signals would wait there too */
-    self->gave_way = true;
+    self->really_blocked = true;
     uint64_t blocked; /* when the handler returns; sigaddset is a call */
     __builtin_memcpy(&blocked, &context->uc_sigmask, sizeof blocked);
     blocked |= mine;
@@ -88,16 +88,16 @@ bool dispatch_waited_for(const siginfo_t *info)
         return false;
     if (!from_timer(info) && !from_walk(info) && !asked(info))
         return false;
-    if (!thread_self.gave_way && !sys_forbidden())
+    if (!thread_self.really_blocked && !sys_forbidden())
         send_on(*info, true); /* not blocked: handled before the call returns */
     return true;
 }
 
 void dispatch_take_back(void)
 {
-    if (!thread_self.gave_way)
+    if (!thread_self.really_blocked)
         return;
-    thread_self.gave_way = false;
+    thread_self.really_blocked = false;
     cpu_resume();
 }
 

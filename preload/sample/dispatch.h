@@ -29,7 +29,7 @@ bool dispatch_waited_for(const siginfo_t *info);
 
 /*
  * The thread no longer believes our signal blocked, nor is it: it is sampled again, if it had
- * given way to one of the program's (thread_self.gave_way). Hook context.
+ * given way to one of the program's (thread_self.really_blocked). Hook context.
  */
 void dispatch_take_back(void);
 

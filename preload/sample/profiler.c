@@ -248,9 +248,9 @@ static bool profiler_set_up_thread(void)
         self->heap_left = heap_first_gap();
     if (!ended) {
         if (first) { /* what the creator gave way to may come at once */
-            bool before = self->masked;
-            self->masked = true;
-            self->masked = own_signal_unblock() || before;
+            bool before = self->believes_blocked;
+            self->believes_blocked = true;
+            self->believes_blocked = own_signal_unblock() || before;
         }
         cpu_thread_start(first && self->start);
     }

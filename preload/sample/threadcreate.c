@@ -140,7 +140,7 @@ struct thread_birth *threadcreate_begin(size_t stack_size)
     struct thread_birth *birth = key_made() ? birth_take() : NULL;
     if (birth) {
         birth->stack_size = stack_size;
-        birth->masked = thread_self.masked;
+        birth->believes_blocked = thread_self.believes_blocked;
         birth->creator = birth->site = 0;
         birth->epoch = gate_epoch();
     }
@@ -197,7 +197,7 @@ struct thread_start threadcreate_born(struct thread_birth *record)
     if (birth.stack_size)
         note_stack(birth.stack_size);
     self->start = birth.start.routine;
-    self->masked = birth.masked;
+    self->believes_blocked = birth.believes_blocked;
     if (!gate_enter()) /* sets the thread up, timer and all */
         return birth.start;
     if (birth.creator && birth.epoch == gate_epoch())

@@ -27,7 +27,7 @@ struct thread_birth {
     uint32_t creator;       /* stack reference */
     uint32_t site;          /* of the threadcreate profile; 0 = not recorded */
     uint32_t epoch;         /* the process whose ledger they refer to */
-    bool masked;            /* the creator believes that it blocks our signal */
+    bool believes_blocked;  /* the creator believes that it blocks our signal */
     _Atomic(uint32_t) next; /* of the free records */
 };
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* The real functions, for the jumps below. */
-static LATE_TABLE void *loading_real[LOADING_FUNCTIONS];
+static COLD_TABLE void *loading_real[LOADING_FUNCTIONS];
 static _Atomic(bool) is_loading;
 static void (*when_loaded)(void); /* set before a slot leads here */
 

@@ -22,7 +22,7 @@ enum {
 #undef ONE
 #define FUNCTIONS (INTERPOSED_COUNT + LOADING_FUNCTIONS)
 
-static LATE_TABLE struct rebind table[FUNCTIONS];
+static COLD_TABLE struct rebind table[FUNCTIONS];
 
 /* What a slot held. Open addressing by the slot's address; never full. */
 struct record {
@@ -31,7 +31,7 @@ struct record {
 };
 
 /* Only an injected library touches it. */
-static LATE_TABLE struct {
+static COLD_TABLE struct {
     struct record *list;
     size_t room; /* a power of two */
     size_t used;
@@ -106,14 +106,14 @@ static int find_own(struct dl_phdr_info *info, size_t size, void *arg)
 size_t slots_take(void)
 {
     dl_iterate_phdr(find_own, NULL);
-    loading_functions(table + INTERPOSED_COUNT, slots_follow);
+    loading_functions(table + INTERPOSED_COUNT, slots_update);
     for (size_t n = 0; n < FUNCTIONS; n++)
         if (!table[n].replacement)
             table[n].original = NULL; /* never taken */
     return rebind_all(table, FUNCTIONS, note);
 }
 
-void slots_follow(void)
+void slots_update(void)
 {
     bool idle = false;
     if (!atomic_compare_exchange_strong(&records.busy, &idle, true))

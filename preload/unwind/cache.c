@@ -1,7 +1,7 @@
 #include "unwind/cache.h"
 #include "kit/sections.h"
 
-LATE_TABLE struct cache_set cache_sets[CACHE_SETS];
+COLD_TABLE struct cache_set cache_sets[CACHE_SETS];
 _Atomic(size_t) cache_offset_mask = CACHE_OFFSET_MASK(CACHE_SETS_AT_FIRST);
 
 /* Rules that fell out since the cache has its size. */

@@ -140,7 +140,7 @@ static bool step_scan(struct arch_regs *regs, struct memory *memory, unsigned mo
  * there from then on (V8's built-in code, chromium). By PC, one beside the other; an entry that
  * another PC has overwritten costs one more scan. */
 #define BY_FRAME_POINTER_MAX 2048u
-static LATE_TABLE _Atomic(uintptr_t) by_frame_pointer[BY_FRAME_POINTER_MAX];
+static COLD_TABLE _Atomic(uintptr_t) by_frame_pointer[BY_FRAME_POINTER_MAX];
 
 static _Atomic(uintptr_t) *by_frame_pointer_at(uintptr_t pc)
 {

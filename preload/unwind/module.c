@@ -16,18 +16,18 @@
 /* Entries and paths: 4096 modules of 250 bytes and a path each. In .bss, so
  * private, zeroed, copied by fork, and there before any constructor has run. */
 #define ARENA_SIZE (2u << 20)
-static LATE_TABLE char arena[ARENA_SIZE];
+static COLD_TABLE char arena[ARENA_SIZE];
 static _Atomic(size_t) arena_used;
 
 /* Append-only. A slot goes from NULL to a finished entry by one compare and
  * swap; `count` follows. Whoever finds a slot taken and count behind moves
  * count on, so nobody waits for anybody, be it a thread that was interrupted,
  * or one that fork left behind. */
-static LATE_TABLE _Atomic(struct module_entry *) entries[MODULE_MAX];
+static COLD_TABLE _Atomic(struct module_entry *) entries[MODULE_MAX];
 static _Atomic(unsigned) count = 1;
 static _Atomic(unsigned) generation;
 
-LATE_TABLE _Atomic(uint8_t) module_states[MODULE_MAX];
+COLD_TABLE _Atomic(uint8_t) module_states[MODULE_MAX];
 _Atomic(unsigned) module_unloading;
 
 /* Threads that read tables of modules that dlclose might take. */
@@ -160,7 +160,7 @@ static unsigned search(uintptr_t pc)
 #define EMPTY_RANGES 1024u /* two for an object with one executable segment */
 #define EMPTY_WAYS 4u
 
-static LATE_TABLE struct empty_range {
+static COLD_TABLE struct empty_range {
     _Atomic(uint64_t) low, size, tag;
 } empty_ranges[EMPTY_RANGES];
 
@@ -498,7 +498,7 @@ static int refresh_object(struct dl_phdr_info *info, size_t size, void *data)
 
 void module_refresh(void)
 {
-    static LATE_TABLE struct refresh refresh; /* dl_iterate_phdr's lock protects it */
+    static COLD_TABLE struct refresh refresh; /* dl_iterate_phdr's lock protects it */
     if (_dl_find_object)
         return;
     memset(&refresh, 0, sizeof refresh);

@@ -14,7 +14,7 @@
 
 enum unwind_engine walk_engine = UNWIND_CFI;
 uintptr_t walk_self_low, walk_self_size;
-LATE_TABLE _Atomic(uint64_t) unwind_cut_short;
+COLD_TABLE _Atomic(uint64_t) unwind_cut_short;
 
 /*
  * The warm loop: plain frames on the thread's own stack, until something else

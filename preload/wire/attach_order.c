@@ -14,7 +14,7 @@ struct attach_order attach_order __attribute__((section(".data.!order"), aligned
 
 char **attach_environment(void)
 {
-    static LATE_TABLE char *variables[VARIABLES_MAX + 1];
+    static COLD_TABLE char *variables[VARIABLES_MAX + 1];
     size_t n = 0;
     for (char *at = attach_order.environment; *at && n < VARIABLES_MAX; at += strlen(at) + 1)
         variables[n++] = at;

@@ -13,7 +13,7 @@
 
 /* Whose dumps are noted for rotation: more than LIBPROF_MAX_FILES can ask for. */
 #define ROTATION_DUMPS 10240u
-static LATE_TABLE struct {
+static COLD_TABLE struct {
     uint32_t pid; /* whose they are: a forked child has none */
     uint32_t oldest, newest, files;
     uint8_t written[ROTATION_DUMPS]; /* by sequence: mask of profiles */

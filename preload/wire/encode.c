@@ -12,8 +12,7 @@
 #define VALUES_MAX 4
 #define LABELS_MAX 6
 
-/* Block and mutex sites count events in this fraction (wire/layout.h). */
-#define CONTENTION_UNIT 65536
+#define NO_SITES LEDGER_KINDS /* of a profile that is not made of sites */
 
 struct value_type {
     char type[16], unit[12]; /* no pointers: ../README.md */
@@ -44,10 +43,7 @@ static const struct description descriptions[DUMP_PROFILES] = {
                   LEDGER_KIND_CPU,
                   {{"samples", "count"}, {"cpu", "nanoseconds"}},
                   {"cpu", "nanoseconds"}},
-    [DUMP_THREADS] = {"threads",
-                      LEDGER_KIND_VOID,
-                      {{"goroutine", "count"}},
-                      {"goroutine", "count"}},
+    [DUMP_THREADS] = {"threads", NO_SITES, {{"goroutine", "count"}}, {"goroutine", "count"}},
     [DUMP_THREADCREATE] = {"threadcreate",
                            LEDGER_KIND_THREADCREATE,
                            {{"threadcreate", "count"}},
@@ -288,7 +284,7 @@ static bool site_sample(struct encoder *encoder, const struct ledger_site_view *
         break;
     case LEDGER_KIND_BLOCK:
     case LEDGER_KIND_MUTEX:
-        sample->values[0] = (int64_t)((site->count + CONTENTION_UNIT / 2) / CONTENTION_UNIT);
+        sample->values[0] = (int64_t)((site->count + LEDGER_EVENT / 2) / LEDGER_EVENT);
         sample->values[1] = (int64_t)site->value;
         label_lock(encoder, sample, site->key);
         break;
@@ -377,7 +373,7 @@ static const char *encode(struct encoder *encoder)
     if (!write_head(encoder))
         return "can't be written";
     comments_write(encoder->request, encoder->stream, &encoder->strings);
-    if (encoder->description->kind == LEDGER_KIND_VOID)
+    if (encoder->description->kind == NO_SITES)
         write_threads(encoder);
     else
         write_sites(encoder);

@@ -29,7 +29,10 @@
 #define LEDGER_VERSION 5
 #define LEDGER_NAME "libprof-" /* and asked_by, two digits: as /proc/PID/maps shows it */
 #define LEDGER_PLANES_MAX 16
-#define LEDGER_MODULES_MAX 4096 /* as unwind/module.h's MODULE_MAX */
+#define LEDGER_MODULES_MAX 4096 /* index 0 is "none" */
+#define LEDGER_STACK_UNIT 8u /* bytes: what a reference to a stack counts; 32 bits reach 32 GiB */
+#define LEDGER_EVENT UINT64_C(65536) /* what one wait adds to the count of a block or mutex site   \
+                                      */
 #define LEDGER_THREAD_NAME 16   /* TASK_COMM_LEN, prctl(2) PR_SET_NAME */
 #define LEDGER_THREAD_WCHAN 23
 #define LEDGER_INDEX_LEVELS 10
@@ -39,12 +42,12 @@
 
 /* What a site counts: the meaning of its key and of its counter's fields. */
 enum ledger_kind {
-    LEDGER_KIND_VOID = 0, /* not filled */
+    LEDGER_KIND_NONE = 0, /* the site is not filled (yet) */
     LEDGER_KIND_HEAP = 1, /* key: bytes requested; count: allocated, value: freed (objects) */
     LEDGER_KIND_CPU = 2,  /* key: thread index; count: samples, value: ns */
     LEDGER_KIND_THREADCREATE = 3, /* key: 0; count: threads created */
-    LEDGER_KIND_BLOCK = 4,        /* key: lock class; count: 1/65536 events, value: ns waited */
-    LEDGER_KIND_MUTEX = 5,        /* as block, charged to the unlocker's stack */
+    LEDGER_KIND_BLOCK = 4, /* key: lock class; count: 1/LEDGER_EVENT waits, value: ns waited */
+    LEDGER_KIND_MUTEX = 5, /* as block, charged to the unlocker's stack */
     LEDGER_KINDS
 };
 

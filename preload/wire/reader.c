@@ -89,7 +89,7 @@ bool ledger_view_site(const struct ledger_view *view, uint32_t site, struct ledg
     if (!entry)
         return false;
     uint32_t kind = LOAD_ACQUIRE(&entry->kind);
-    if (kind == LEDGER_KIND_VOID || kind >= LEDGER_KINDS)
+    if (kind == LEDGER_KIND_NONE || kind >= LEDGER_KINDS)
         return false;
     *out = (struct ledger_site_view){.kind = kind, .key = entry->key, .stack = entry->stack};
     uint64_t values[LEDGER_PLANES_MAX] = {0};
@@ -122,7 +122,7 @@ bool ledger_view_site(const struct ledger_view *view, uint32_t site, struct ledg
 bool ledger_view_stack(const struct ledger_view *view, uint32_t stack,
                        struct ledger_stack_view *out)
 {
-    uint64_t offset = (uint64_t)stack * 8;
+    uint64_t offset = (uint64_t)stack * LEDGER_STACK_UNIT;
     const struct ledger_stack *entry =
         stack ? view_at(view, LEDGER_STACKS, offset, sizeof *entry) : NULL;
     if (!entry)

@@ -3,8 +3,6 @@
 #include "wire/layout.h"
 
 /* Block sites count events in this fraction (wire/layout.h). */
-#define EVENT 65536
-
 static bool is_waiting(const struct ledger_view *view, uint32_t thread,
                        struct ledger_thread_view *out)
 {
@@ -51,7 +49,7 @@ void waits_add(const struct waits *waits, uint32_t site, struct ledger_site_view
     for (size_t n = 0; waits && n < waits->count; n++) {
         if (waits->list[n].site != site)
             continue;
-        to->count += EVENT;
+        to->count += LEDGER_EVENT;
         to->value += waits->list[n].ns;
     }
 }

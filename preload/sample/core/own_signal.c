@@ -76,7 +76,7 @@ void own_signal_before_exec(void)
             sys_call0(SYS_sched_yield);
     }
     uint64_t mine = SIGNAL_BIT(own_signal);
-    if (thread_self.masked)
+    if (thread_self.believes_blocked)
         sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, &mine, NULL, sizeof mine);
 }
 

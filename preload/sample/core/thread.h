@@ -50,13 +50,13 @@ struct thread_state {
     uint32_t timer;            /* CPU timer: the kernel's id + 1; 0 = none */
     uint32_t timer_tid;        /* the thread it was made for: a forked child has none of it */
     uint32_t first_ns;         /* its first expiry on the thread's clock; 0 = not known */
-    uint32_t fired;            /* periods signalled since */
-    uint32_t owed;             /* periods signalled when there was no ledger yet */
+    uint32_t cpu_signalled;    /* periods signalled since */
+    uint32_t cpu_unrecorded;   /* periods signalled when there was no ledger yet */
     uintptr_t start;           /* its start routine; 0 = not known */
     bool timer_failed;         /* the kernel refused one */
     bool charged;              /* CPU sites refer to its entry in the thread table */
-    bool masked;               /* the program believes that it blocks our signal */
-    bool gave_way;             /* it is blocked indeed: one of the program's waits (dispatch.h) */
+    bool believes_blocked;     /* the program believes that it blocks our signal */
+    bool really_blocked;       /* it is blocked indeed: one of the program's waits (dispatch.h) */
     uint16_t waits_weight;     /* what it counts where it waits */
     struct waiters_slot *waits_in; /* where it says that it waits for a lock; NULL = nowhere */
     uintptr_t waits_for;           /* which of its waits that is: the record's address */

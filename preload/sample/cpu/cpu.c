@@ -136,7 +136,7 @@ void cpu_thread_start(bool newborn)
     }
     if (has_timer(self))
         return;
-    self->fired = 0;
+    self->cpu_signalled = 0;
     self->first_ns = 0;
     self->timer_tid = self->tid;
     self->timer = create_timer(self->tid);
@@ -220,24 +220,24 @@ void cpu_sample(unsigned weight, const ucontext_t *context)
         if (ledger_exists() && self->epoch == gate_epoch() && gate_phase() == GATE_ACTIVE)
             ledger_count(LEDGER_STAT_CPU_LOST, weight);
         else
-            self->owed += weight;
-        self->fired += weight;
+            self->cpu_unrecorded += weight;
+        self->cpu_signalled += weight;
         return;
     }
     if (self->epoch != gate_epoch() && !gate_thread_setup())
         return;
-    self->fired += weight;
+    self->cpu_signalled += weight;
     /* under a seccomp filter neither a ledger nor a table entry can be made */
     bool sealed = sys_forbidden() && (!ledger_exists() || self->index == 0);
     if (sealed || !gate_ledger()) {
-        self->owed += weight; /* the code that was interrupted is just making it */
+        self->cpu_unrecorded += weight; /* the code that was interrupted is just making it */
         return;
     }
-    record(weight + self->owed, context);
-    self->owed = 0;
+    record(weight + self->cpu_unrecorded, context);
+    self->cpu_unrecorded = 0;
     gate_tick();
     /* names change seldom, and mostly early in a thread's life */
-    if ((self->fired & (self->fired - 1)) == 0 || self->fired % 64 == 0)
+    if ((self->cpu_signalled & (self->cpu_signalled - 1)) == 0 || self->cpu_signalled % 64 == 0)
         thread_refresh_name();
 }
 
@@ -249,7 +249,7 @@ static uint64_t unsignalled(const struct thread_state *self)
     if (self->first_ns == 0 || now < self->first_ns || period_ns == 0)
         return 0;
     uint64_t due = (now - self->first_ns) / period_ns + 1;
-    return due > self->fired ? due - self->fired : 0;
+    return due > self->cpu_signalled ? due - self->cpu_signalled : 0;
 }
 
 void cpu_thread_end(uintptr_t start)
@@ -261,7 +261,7 @@ void cpu_thread_end(uintptr_t start)
     forget_made(self->tid);
     atomic_fetch_sub(&timers, 1);
     self->timer = 0;
-    uint64_t periods = unsignalled(self) + self->owed;
+    uint64_t periods = unsignalled(self) + self->cpu_unrecorded;
     if (periods && start && gate_ledger()) {
         uint64_t frame = (uint64_t)module_find(start) << UNWIND_ADDRESS_BITS | start;
         charge(periods, &frame, 1, UNWIND_COMPLETE);
@@ -284,9 +284,9 @@ void cpu_after_fork(const uint64_t *mask, bool child)
     struct thread_state *self = &thread_self;
     if (child && (config.follow == CONFIG_FOLLOW_ALL || config.follow == CONFIG_FOLLOW_FORK)) {
         uint32_t tid = (uint32_t)sys_gettid();
-        self->fired = 0;
+        self->cpu_signalled = 0;
         self->first_ns = 0;
-        self->owed = 0;
+        self->cpu_unrecorded = 0;
         self->timer_tid = tid;
         atomic_store(&timers, 0); /* its parent's aren't inherited, timer_create(2) */
         if (made)

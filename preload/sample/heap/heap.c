@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* Every allocation is recorded. Read before the start, too, when it is false and nothing is
- * followed. */
+ * tracked. */
 static _Atomic(bool) exact_mode;
 bool heap_own_malloc;
 
@@ -73,9 +73,9 @@ static uint32_t enter(const void *block, uint32_t site, live_entry *known)
     return stale;
 }
 
-/* Follows a block to its free. One that can't be followed counts as freed at once: in-use figures
+/* Follows a block to its free. One that can't be tracked counts as freed at once: in-use figures
  * may be short of it, never leak it. known: exact mode's entry for it, if there is one already. */
-static void follow(const void *block, uint32_t site, live_entry *known)
+static void track(const void *block, uint32_t site, live_entry *known)
 {
     uint32_t stale = enter(block, site, known);
     if (stale == LIVE_FULL) {
@@ -86,9 +86,9 @@ static void follow(const void *block, uint32_t site, live_entry *known)
     }
 }
 
-/* The site of a block that is about to be freed or moved; 0 when it isn't followed. entry: exact
+/* The site of a block that is about to be freed or moved; 0 when it isn't tracked. entry: exact
  * mode's, as live_find gave it. */
-static uint32_t unfollow(const void *block, live_entry *entry)
+static uint32_t untrack(const void *block, live_entry *entry)
 {
     if (is_exact())
         return entry && live_is_set(entry) ? live_exchange(entry, 0) : 0;
@@ -140,12 +140,12 @@ static __attribute__((noinline)) void record(const void *block, size_t size,
     scratch_close(&scratch);
     if (!site || !heap_inuse_add(site, size))
         return;
-    follow(block, site, entry);
+    track(block, site, entry);
     if (is_exact())
         thread_self.last_block = block;
 }
 
-bool heap_begin(void)
+bool heap_sample_begin(void)
 {
     struct thread_state *self = &thread_self;
     if (!gate_enter()) {
@@ -174,7 +174,7 @@ static void *finish(void *block, size_t size, const struct unwind_origin *origin
     return block;
 }
 
-void *heap_end(void *block, size_t size)
+void *heap_sample_end(void *block, size_t size)
 {
     const struct unwind_origin origin = UNWIND_ORIGIN();
     return finish(block, size, &origin);
@@ -183,7 +183,7 @@ void *heap_end(void *block, size_t size)
 void *heap_malloc(size_t size)
 {
     const struct unwind_origin origin = UNWIND_ORIGIN();
-    if (!heap_begin())
+    if (!heap_sample_begin())
         return real.malloc ? real.malloc(size) : boot_block(size);
     return finish(real.malloc(size), size, &origin);
 }
@@ -194,7 +194,7 @@ void *heap_calloc(size_t count, size_t size)
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
         return real.calloc ? real.calloc(count, size) : NULL; /* fails, with its errno */
-    if (!heap_begin())
+    if (!heap_sample_begin())
         return real.calloc ? real.calloc(count, size) : boot_block(total);
     return finish(real.calloc(count, size), total, &origin);
 }
@@ -202,7 +202,7 @@ void *heap_calloc(size_t count, size_t size)
 void *heap_memalign(size_t alignment, size_t size)
 {
     const struct unwind_origin origin = UNWIND_ORIGIN();
-    if (!heap_begin())
+    if (!heap_sample_begin())
         return real.memalign ? real.memalign(alignment, size) : boot_block(size);
     return finish(real.memalign(alignment, size), size, &origin);
 }
@@ -210,7 +210,7 @@ void *heap_memalign(size_t alignment, size_t size)
 void *heap_aligned_alloc(size_t alignment, size_t size)
 {
     const struct unwind_origin origin = UNWIND_ORIGIN();
-    if (!heap_begin())
+    if (!heap_sample_begin())
         return real.aligned_alloc ? real.aligned_alloc(alignment, size) : boot_block(size);
     return finish(real.aligned_alloc(alignment, size), size, &origin);
 }
@@ -218,7 +218,7 @@ void *heap_aligned_alloc(size_t alignment, size_t size)
 int heap_posix_memalign(void **block, size_t alignment, size_t size)
 {
     const struct unwind_origin origin = UNWIND_ORIGIN();
-    if (!heap_begin()) {
+    if (!heap_sample_begin()) {
         if (real.posix_memalign)
             return real.posix_memalign(block, alignment, size);
         *block = boot_block(size);
@@ -232,7 +232,7 @@ int heap_posix_memalign(void **block, size_t alignment, size_t size)
 void *heap_valloc(size_t size)
 {
     const struct unwind_origin origin = UNWIND_ORIGIN();
-    if (!heap_begin())
+    if (!heap_sample_begin())
         return real.valloc ? real.valloc(size) : boot_block(size);
     return finish(real.valloc(size), size, &origin);
 }
@@ -240,7 +240,7 @@ void *heap_valloc(size_t size)
 void *heap_pvalloc(size_t size)
 {
     const struct unwind_origin origin = UNWIND_ORIGIN();
-    if (!heap_begin())
+    if (!heap_sample_begin())
         return real.pvalloc ? real.pvalloc(size) : boot_block(size);
     return finish(real.pvalloc(size), size, &origin);
 }
@@ -257,17 +257,17 @@ void *heap_realloc(void *block, size_t size)
     const struct unwind_origin origin = UNWIND_ORIGIN();
     if (boot_owns(block))
         return boot_move(block, size);
-    bool sampled = heap_begin();
+    bool sampled = heap_sample_begin();
     if (!sampled && !gate_enter())
         return real.realloc ? real.realloc(block, size) : boot_block(size);
     /* Out of the table before the real call: once that has moved the block,
      * another thread may be given its old address. */
     live_entry *entry = is_exact() ? live_find(block) : NULL;
-    uint32_t site = unfollow(block, entry);
+    uint32_t site = untrack(block, entry);
     void *moved = real.realloc(block, size);
     bool kept = !moved && size > 0; /* failed: the block is where it was (realloc(3)) */
     if (site && kept)
-        follow(block, site, entry);
+        track(block, site, entry);
     else if (site)
         heap_inuse_remove(site, false);
     if (sampled && moved)
@@ -277,11 +277,11 @@ void *heap_realloc(void *block, size_t size)
 }
 
 /* Apart, so that the frequent miss saves no registers. */
-static __attribute__((noinline)) void free_followed(void *block, live_entry *entry)
+static __attribute__((noinline)) void free_tracked(void *block, live_entry *entry)
 {
     if (!gate_enter())
         return;
-    uint32_t site = unfollow(block, entry);
+    uint32_t site = untrack(block, entry);
     if (site) {
         heap_inuse_remove(site, block == thread_self.last_block);
         if (block == thread_self.last_block)
@@ -290,15 +290,15 @@ static __attribute__((noinline)) void free_followed(void *block, live_entry *ent
     gate_leave();
 }
 
-bool heap_free(void *block)
+bool heap_untrack(void *block)
 {
     if (!real.free) /* not relocated, or not resolved: blocks are boot memory */
         return !block || boot_owns(block) || !is_relocated() || !gate_active() || !real.free;
     bool exact = is_exact();
     live_entry *entry = exact ? live_find(block) : NULL;
-    bool followed = exact ? entry && live_is_set(entry) : live_sampled_has(block);
-    if (__builtin_expect(!followed, 1))
+    bool tracked = exact ? entry && live_is_set(entry) : live_sampled_has(block);
+    if (__builtin_expect(!tracked, 1))
         return !block || boot_owns(block) || !real.free;
-    free_followed(block, entry);
+    free_tracked(block, entry);
     return false;
 }

@@ -12,10 +12,10 @@
  *
  * realloc counts as a free of the old block and an allocation of the new one, as in Go and
  * jemalloc, whether it moves the block or not, and the new size is drawn anew. That keeps figures
- * unbiased: afterwards the block is followed with probability p(new size) whatever happened to it
- * before. A rule that kept followed blocks with a higher probability k would need a lower one, d,
+ * unbiased: afterwards the block is tracked with probability p(new size) whatever happened to it
+ * before. A rule that kept tracked blocks with a higher probability k would need a lower one, d,
  * for the others: p(old) k + (1 - p(old)) d = p(new). But d depends on the old size, which is
- * not known of a block that is not followed (malloc_usable_size is not it). Blocks much larger
+ * not known of a block that is not tracked (malloc_usable_size is not it). Blocks much larger
  * than the rate are sampled each time.
  *
  * Context: hooks. Each function does the whole request, real call included, and
@@ -66,18 +66,18 @@ void *heap_pvalloc(size_t size);
 /*
  * For allocation functions of other kinds (C++'s operators): is the request that
  * took the count below zero to be recorded? True: the thread is inside libprof,
- * and heap_end must follow with what the real function returned, which heap_end
+ * and heap_sample_end must follow with what the real function returned, which heap_sample_end
  * passes on.
  */
-bool heap_begin(void);
-void *heap_end(void *block, size_t size);
+bool heap_sample_begin(void);
+void *heap_sample_end(void *block, size_t size);
 
 /*
- * Before the real free of a block that may be followed: takes it out of the live
+ * Before the real free of a block that may be tracked: takes it out of the live
  * table. The block leaves the table first: once the real free has run, another
  * thread may be given the same address. True when there is nothing to free for
  * real (NULL, boot memory).
  */
-bool heap_free(void *block);
+bool heap_untrack(void *block);
 
 #endif

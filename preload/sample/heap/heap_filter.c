@@ -24,7 +24,7 @@ static const struct single no_block = {0, {0}};
 #define NONE ((struct heap_filter *)(uintptr_t)&no_block)
 
 struct heap_filter *_Atomic heap_filter;  /* NULL before the start */
-static struct heap_filter *_Atomic table; /* the counts; NULL until a block is followed */
+static struct heap_filter *_Atomic table; /* the counts; NULL until a block is tracked */
 static _Atomic(bool) boot_used;
 static uint64_t sample_rate;
 
@@ -98,7 +98,7 @@ void heap_filter_start(bool on, bool every, uint64_t rate)
 {
     struct heap_filter *mapped = atomic_load(&table), *before = NONE;
     sample_rate = rate;
-    /* A forked child follows none of its parent's blocks. */
+    /* A forked child tracks none of its parent's blocks. */
     if (mapped && !atomic_load(&boot_used))
         sys_call3(SYS_madvise, mapped->counts, mapped->mask + 1, MADV_DONTNEED);
     atomic_store(&heap_filter, on && every ? EVERY : on && mapped ? mapped : NONE);

@@ -1,10 +1,10 @@
 /*
- * The one question that every free and realloc asks: may this block be one that we follow?
+ * The one question that every free and realloc asks: may this block be one that we track?
  *
  * The answer is a byte in a table, found by a hash of the block's address. The byte counts the
- * followed blocks that share it. Zero is a certain no, and almost every free ends there: one load
+ * tracked blocks that share it. Zero is a certain no, and almost every free ends there: one load
  * and one test. Anything else is a maybe, which costs a look-up in the exact table
- * (live_sampled.h). Nothing about the block itself says that it is followed: it is the very
+ * (live_sampled.h). Nothing about the block itself says that it is tracked: it is the very
  * block that the allocator gave for the very request.
  *
  * The hash is linear: neighbouring blocks have neighbouring bytes. A byte stands for 829 bytes of
@@ -12,10 +12,10 @@
  * The factor is the golden ratio's, which spreads regular distances (arenas every 64 MiB, slabs)
  * evenly (Knuth, vol. 3, 6.4, theorem S).
  *
- * How often is a maybe wrong? Two ways. A followed block in the same 829 bytes: one block in
- * rate/829, 0.16 % at the default rate. A followed block elsewhere with the same byte: the number
- * of followed blocks divided by the number of bytes. The table is mapped with the first followed
- * block and sized by the machine: 16 bytes for each block that would be followed if the heap
+ * How often is a maybe wrong? Two ways. A tracked block in the same 829 bytes: one block in
+ * rate/829, 0.16 % at the default rate. A tracked block elsewhere with the same byte: the number
+ * of tracked blocks divided by the number of bytes. The table is mapped with the first tracked
+ * block and sized by the machine: 16 bytes for each block that would be tracked if the heap
  * filled the memory. So that is below 6 %, and 0.2 % where a heap takes a thirtieth of the memory.
  * With smaller rates both shares grow, but so does the number of samples, each of which costs a
  * hundred times what a wrong maybe does.
@@ -31,7 +31,7 @@
 
 struct heap_filter {
     _Atomic(uint64_t) mask;    /* one less than the number of counts, a power of two */
-    _Atomic(uint8_t) counts[]; /* followed blocks with this hash; HEAP_FILTER_KEPT: for good */
+    _Atomic(uint8_t) counts[]; /* tracked blocks with this hash; HEAP_FILTER_KEPT: for good */
 };
 
 #define HEAP_FILTER_KEPT UINT8_MAX
@@ -42,7 +42,7 @@ struct heap_filter {
  * The table in force. NULL before the start: every block is looked up. (Not a table that says so:
  * its address would be wrong until libprof.so is relocated, runtime/relocated.h.) In exact mode it
  * has a single count that is not zero: every block is looked up. With heap profiles off, and until
- * a block is followed, it has a single count of zero.
+ * a block is tracked, it has a single count of zero.
  */
 extern struct heap_filter *_Atomic heap_filter __attribute__((visibility("hidden")));
 
@@ -52,8 +52,8 @@ static inline uint64_t heap_filter_hash(const void *block)
     return (uintptr_t)block * UINT64_C(0x4f1bbcdd) >> 40;
 }
 
-/* False: the block is not followed, and not boot memory. */
-static inline bool heap_may_follow(const void *block)
+/* False: the block is not tracked, and not boot memory. */
+static inline bool heap_may_track(const void *block)
 {
     struct heap_filter *filter = atomic_load_explicit(&heap_filter, memory_order_relaxed);
     if (__builtin_expect(!filter, 0))
@@ -65,7 +65,7 @@ static inline bool heap_may_follow(const void *block)
 }
 
 /*
- * Decides what the table is in this process, by heap_start: on: blocks are followed; every: each
+ * Decides what the table is in this process, by heap_start: on: blocks are tracked; every: each
  * block is to be looked up (exact mode). rate: mean bytes between samples, from which the table's
  * size is computed. In a forked child, it starts empty.
  */
@@ -73,7 +73,7 @@ void heap_filter_start(bool on, bool every, uint64_t rate);
 
 /*
  * Counts a block, before the program is given it. False when the table cannot be had: the block
- * cannot be followed then.
+ * cannot be tracked then.
  */
 bool heap_filter_add(const void *block);
 

@@ -73,7 +73,7 @@ static inline live_entry *live_find(const void *block)
     return NULL;
 }
 
-/* Is the block of this entry followed? */
+/* Is the block of this entry tracked? */
 static inline bool live_is_set(live_entry *entry)
 {
     return atomic_load_explicit(entry, memory_order_relaxed) != 0;
@@ -97,7 +97,7 @@ extern uint64_t live_cap __attribute__((visibility("hidden")));
 /*
  * Enters a block that its thread is about to hand out. site: not 0. Returns the
  * site of a block that was entered here before and whose free nobody saw (0:
- * none), or LIVE_FULL when the block can't be followed.
+ * none), or LIVE_FULL when the block can't be tracked.
  */
 #define LIVE_FULL UINT32_MAX
 uint32_t live_insert(const void *block, uint32_t site);

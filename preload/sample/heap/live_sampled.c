@@ -21,7 +21,7 @@ struct bucket {
     _Alignas(64) struct slot slots[BUCKET_SLOTS];
 };
 
-static LATE_TABLE struct {
+static COLD_TABLE struct {
     struct bucket *_Atomic levels[LEVELS];
     _Atomic(uint64_t) used; /* bytes */
 } table;

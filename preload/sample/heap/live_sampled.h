@@ -1,6 +1,6 @@
 /*
- * Sampled mode: which blocks are followed, address -> site. The exact answer behind
- * heap_filter.h; asked when a block is sampled, when a followed one is freed, and when the filter
+ * Sampled mode: which blocks are tracked, address -> site. The exact answer behind
+ * heap_filter.h; asked when a block is sampled, when a tracked one is freed, and when the filter
  * was wrong.
  *
  * Levels of open addressing, each four times as large as the one before. An address has one bucket

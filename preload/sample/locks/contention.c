@@ -11,9 +11,6 @@
 
 #include <time.h>
 
-/* Block and mutex sites count in fractions of an event (layout.h). */
-#define EVENT UINT64_C(65536)
-
 _Atomic(uint32_t) contention_mode;
 
 /* Were all waits asked for, storm or not? */
@@ -77,7 +74,7 @@ static __attribute__((noinline)) uint32_t site_here(enum ledger_kind profile, en
     return site;
 }
 
-/* Adds an event, or what it stands for, to a site. what.count: in 1/EVENT. */
+/* Adds an event, or what it stands for, to a site. what.count: in 1/LEDGER_EVENT. */
 static void record(uint32_t site, struct rate_record what)
 {
     struct ledger_counter *counter = site ? ledger_counter(thread_self.plane, site) : NULL;
@@ -134,7 +131,7 @@ static void withdraw(void)
  * that waits itself have come upon one that is still good, the rest of that wait is
  * charged to nobody.
  */
-static void leave(uint64_t at)
+static void leave_table(uint64_t at)
 {
     struct waiters_slot *slot = thread_self.waits_in;
     thread_self.waits_in = NULL;
@@ -146,12 +143,12 @@ void contention_thread_end(void)
     if (thread_self.epoch != gate_epoch() || !ledger_exists())
         return;
     if (thread_self.waits_in)
-        leave(now());
+        leave_table(now());
     withdraw();
 }
 
 /* A wait that is looked at begins. All draws are made now, for after it the thread has the lock. */
-static void look(struct contention_wait *wait, const void *lock, bool announced)
+static void begin_measured(struct contention_wait *wait, const void *lock, bool announced)
 {
     if (!gate_enter())
         return;
@@ -162,7 +159,7 @@ static void look(struct contention_wait *wait, const void *lock, bool announced)
         wait->start_ns = now();
         storm_note(&thread_self.storm, wait->ticks, wait->start_ns);
         if (thread_self.waits_in)
-            leave(wait->start_ns);
+            leave_table(wait->start_ns);
         if (weight) {
             thread_self.waits_for = (uintptr_t)wait;
             thread_self.waits_weight = (uint16_t)weight;
@@ -189,7 +186,7 @@ void contention_wait_begin(struct contention_wait *wait, const void *lock, enum 
         .weight = every ? 1 : storm_weigh(&thread_self.storm, ticks),
     };
     if (wait->weight)
-        look(wait, lock, true);
+        begin_measured(wait, lock, true);
 }
 
 void contention_call_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
@@ -202,7 +199,7 @@ void contention_call_begin(struct contention_wait *wait, const void *lock, enum 
         .weight = weight,
         .unwatched = !held,
     };
-    look(wait, lock, false); /* stands for more than itself: isn't announced */
+    begin_measured(wait, lock, false); /* stands for more than itself: isn't announced */
 }
 
 /* A wait of ns that stands for `weight` waits has ended. site: as announced, or 0. */
@@ -212,7 +209,7 @@ static void record_wait(uint32_t site, enum ledger_lock kind, uintptr_t function
     if (ns * weight < threshold_ns || !gate_enter())
         return;
     record(site ? site : site_here(LEDGER_KIND_BLOCK, kind, function),
-           rate_scale(EVENT * weight, ns * weight, config.block_rate_ns));
+           rate_scale(LEDGER_EVENT * weight, ns * weight, config.block_rate_ns));
     gate_leave();
 }
 
@@ -236,7 +233,7 @@ void contention_wait_end_slow(struct contention_wait *wait, bool waited)
         return;
     uint64_t end = now();
     if (wait->entered && thread_self.waits_in && thread_self.waits_for == (uintptr_t)wait)
-        leave(end);
+        leave_table(end);
     if (wait->site)
         withdraw();
     if (waited) /* a long one stands for itself: all of them are recorded */
@@ -251,7 +248,7 @@ struct waiters_charge contention_unlock_begin(const void *lock)
         return charge;
     uint64_t at = now();
     if (thread_self.waits_in)
-        leave(at);
+        leave_table(at);
     charge = waiters_take(lock, at);
     gate_leave();
     return charge;
@@ -266,6 +263,6 @@ void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock
     /* A rate of 0 is block's own; here it is as good as 1. */
     if (rate == 0 || ns >= rate_threshold(random_uniform(), rate))
         record(site_here(LEDGER_KIND_MUTEX, kind, function),
-               rate_scale(charge->arrived * EVENT, ns, rate));
+               rate_scale(charge->arrived * LEDGER_EVENT, ns, rate));
     gate_leave();
 }

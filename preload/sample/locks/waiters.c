@@ -27,8 +27,8 @@ struct waiters_slot {
 #define BUCKET_SLOTS 8
 
 struct waiters_count waiters_count;
-LATE_TABLE _Atomic(uint32_t) waiters_filter[WAITERS_FILTER];
-static LATE_TABLE struct waiters_slot slots[BUCKETS][BUCKET_SLOTS];
+COLD_TABLE _Atomic(uint32_t) waiters_filter[WAITERS_FILTER];
+static COLD_TABLE struct waiters_slot slots[BUCKETS][BUCKET_SLOTS];
 
 static struct waiters_slot *bucket_of(const void *lock)
 {

@@ -19,18 +19,18 @@
 
 static void before_the_start_every_block_is_looked_up(void **state)
 {
-    assert_true(heap_may_follow(NULL));
-    assert_true(heap_may_follow(AT(BASE + 16)));
+    assert_true(heap_may_track(NULL));
+    assert_true(heap_may_track(AT(BASE + 16)));
 }
 
 static void modes(void **state)
 {
     heap_filter_start(false, false, 0);
-    assert_false(heap_may_follow(AT(BASE + 16)));
+    assert_false(heap_may_track(AT(BASE + 16)));
     heap_filter_start(true, true, 1);
-    assert_true(heap_may_follow(AT(BASE + 16)));
+    assert_true(heap_may_track(AT(BASE + 16)));
     heap_filter_start(true, false, 524288);
-    assert_false(heap_may_follow(AT(BASE + 16)));
+    assert_false(heap_may_track(AT(BASE + 16)));
 }
 
 static void nothing_is_mapped_under_a_filter(void **state)
@@ -45,11 +45,11 @@ static void a_followed_block_is_never_missed(void **state)
     for (uintptr_t n = 0; n < 100000; n++)
         assert_true(heap_filter_add(AT(BASE + n * 16)));
     for (uintptr_t n = 0; n < 100000; n++) {
-        assert_true(heap_may_follow(AT(BASE + n * 16)));
+        assert_true(heap_may_track(AT(BASE + n * 16)));
         heap_filter_remove(AT(BASE + n * 16));
     }
     for (uintptr_t n = 0; n < 100000; n++)
-        assert_false(heap_may_follow(AT(BASE + n * 16)));
+        assert_false(heap_may_track(AT(BASE + n * 16)));
 }
 
 /* More blocks share a count than it can hold: it stays, and none is missed. */
@@ -59,10 +59,10 @@ static void a_full_count_stays(void **state)
     for (int n = 0; n < 1000; n++)
         assert_true(heap_filter_add(block));
     for (int n = 0; n < 1000; n++) {
-        assert_true(heap_may_follow(block));
+        assert_true(heap_may_track(block));
         heap_filter_remove(block);
     }
-    assert_true(heap_may_follow(block));
+    assert_true(heap_may_track(block));
 }
 
 /* Of each stride's blocks one in 1000 is followed: 2,000, what 1 GiB of heap has by default. */
@@ -75,7 +75,7 @@ static void few_others_are_let_through(void **state)
         for (uintptr_t n = 0; n < 2000000; n += 1000)
             assert_true(heap_filter_add(AT(at + n * strides[s])));
         for (uintptr_t n = 0; n < 2000000; n++)
-            wrong += n % 1000 != 0 && heap_may_follow(AT(at + n * strides[s]));
+            wrong += n % 1000 != 0 && heap_may_track(AT(at + n * strides[s]));
         printf("stride %lu: %.2f %% let through\n", (unsigned long)strides[s], wrong / 2e4);
         /* of 65536 counts, the fewest there may be; neighbours within 829 bytes on top */
         assert_in_range(wrong, 0, 2000000 * 2000ul / 65536 * 2 + 2000 * (1700 / strides[s]));
@@ -90,14 +90,14 @@ static void a_child_starts_empty(void **state)
     pid_t child = fork();
     if (child == 0) {
         heap_filter_start(true, false, 524288);
-        _exit(!heap_may_follow(AT(BASE)) && heap_filter_add(AT(BASE)) && heap_may_follow(AT(BASE))
+        _exit(!heap_may_track(AT(BASE)) && heap_filter_add(AT(BASE)) && heap_may_track(AT(BASE))
                   ? 0
                   : 1);
     }
     int status;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
-    assert_true(heap_may_follow(AT(BASE)));
+    assert_true(heap_may_track(AT(BASE)));
     heap_filter_remove(AT(BASE));
 }
 
@@ -108,14 +108,14 @@ static void boot_memory_is_never_missed(void **state)
     heap_filter_keep_boot();
     for (int mode = 0; mode < 3; mode++) {
         heap_filter_start(mode > 0, mode > 1, 524288);
-        assert_true(heap_may_follow(early));
+        assert_true(heap_may_track(early));
         void *late = boot_alloc(10);
         heap_filter_keep_boot();
-        assert_true(heap_may_follow(late));
+        assert_true(heap_may_track(late));
     }
     heap_filter_start(true, false, 524288);
     assert_true(heap_filter_add(AT(BASE)));
-    assert_true(heap_may_follow(early));
+    assert_true(heap_may_track(early));
 }
 
 int main(void)

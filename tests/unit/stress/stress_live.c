@@ -47,7 +47,7 @@ static void take_out(uintptr_t address)
 {
     live_entry *entry = live_find((void *)address);
     stress_check(exact ? entry && live_is_set(entry)
-                       : heap_may_follow((void *)address) && live_sampled_has((void *)address));
+                       : heap_may_track((void *)address) && live_sampled_has((void *)address));
     stress_check(remove_from(address) == site_of(address));
     if (!exact)
         heap_filter_remove((void *)address);

@@ -38,13 +38,13 @@ static void *grow(void *block, size_t size)
 {
     atomic_fetch_add_explicit(&allocated, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&bytes, size, memory_order_relaxed);
-    return !heap_count_down(size) || heap_may_follow(block) ? heap_realloc(block, size)
-                                                            : real.realloc(block, size);
+    return !heap_count_down(size) || heap_may_track(block) ? heap_realloc(block, size)
+                                                           : real.realloc(block, size);
 }
 
 static void release(void *block)
 {
-    if (!heap_may_follow(block) || !heap_free(block))
+    if (!heap_may_track(block) || !heap_untrack(block))
         real.free(block);
 }
 
