@@ -8,14 +8,28 @@
  * tail jump: it marks the thread and leaves the stack and every register but
  * one as they were.
  */
+#include "hooks/fork.h"
+
 #include "hooks/export.h"
+#include "kit/sys.h"
 #include "runtime/real.h"
 #include "sample/core/gate.h"
 #include "sample/cpu/cpu.h"
 #include "sample/profiler.h"
 
 #include <errno.h>
+#include <pty.h>
 #include <unistd.h>
+
+/* After a fork, in both processes; errno stays. */
+static void forked(const uint64_t *mask, bool child)
+{
+    int saved = errno;
+    if (child)
+        profiler_after_fork();
+    cpu_after_fork(mask, child);
+    errno = saved;
+}
 
 EXPORT pid_t fork(void)
 {
@@ -24,11 +38,53 @@ EXPORT pid_t fork(void)
     uint64_t mask;
     cpu_before_fork(&mask);
     pid_t pid = real.fork();
-    int saved = errno;
-    if (pid == 0)
-        profiler_after_fork();
-    cpu_after_fork(&mask, pid == 0);
-    errno = saved;
+    forked(&mask, pid == 0);
+    return pid;
+}
+
+/* These two fork inside the C library, past our fork. Of daemon(3) only the child returns. */
+EXPORT int daemon(int nochdir, int noclose)
+{
+    uint64_t mask;
+    bool active = gate_active();
+    if (!real.daemon) {
+        errno = ENOSYS;
+        return -1;
+    }
+    if (!active)
+        return real.daemon(nochdir, noclose);
+    int parent = sys_getpid();
+    cpu_before_fork(&mask);
+    int result = real.daemon(nochdir, noclose);
+    forked(&mask, sys_getpid() != parent);
+    return result;
+}
+
+EXPORT int forkpty(int *master, char *name, const struct termios *terminal,
+                   const struct winsize *window)
+{
+    uint64_t mask;
+    bool active = gate_active();
+    if (!real.forkpty) {
+        errno = ENOSYS;
+        return -1;
+    }
+    if (!active)
+        return real.forkpty(master, name, terminal, window);
+    cpu_before_fork(&mask);
+    int pid = real.forkpty(master, name, terminal, window);
+    forked(&mask, pid == 0);
+    return pid;
+}
+
+long fork_by_syscall(long number, long a, long b, long c, long d, long e)
+{
+    uint64_t mask;
+    if (!gate_active())
+        return real.syscall(number, a, b, c, d, e, 0);
+    cpu_before_fork(&mask);
+    long pid = real.syscall(number, a, b, c, d, e, 0);
+    forked(&mask, pid == 0);
     return pid;
 }
 

@@ -12,6 +12,7 @@
 #include "dump/dump.h"
 #include "hooks/export.h"
 #include "hooks/filter.h"
+#include "hooks/fork.h"
 #include "kit/sections.h"
 #include "kit/sys.h"
 #include "ledger/memory.h"
@@ -25,6 +26,7 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -113,7 +115,18 @@ static void after_filter(bool concerned, long result)
     }
 }
 
-/* seccomp(2) through syscall(2), and any call before the real one is known. */
+/* Does the call copy the process, memory and all? A child that shares its parent's memory
+ * (clone's threads, vfork) returns on its parent's stack and must pass by a jump. */
+static inline bool is_fork(long number, long flags)
+{
+#ifdef SYS_fork
+    if ((int)number == SYS_fork)
+        return true;
+#endif
+    return (int)number == SYS_clone && !(flags & CLONE_VM);
+}
+
+/* seccomp(2) and forks through syscall(2), and any call before the real one is known. */
 static __attribute__((noinline, cold)) long rare_call(long number, long operation, long flags,
                                                       long filter, long d, long e, long f)
 {
@@ -128,6 +141,8 @@ static __attribute__((noinline, cold)) long rare_call(long number, long operatio
         }
         return result;
     }
+    if (is_fork(number, operation))
+        return fork_by_syscall(number, operation, flags, filter, d, e);
     if ((int)number != SYS_seccomp)
         return real.syscall(number, operation, flags, filter, d, e, f);
     bool installs =
@@ -171,7 +186,7 @@ EXPORT long sandbox_syscall(long number, long a, long b, long c, long d, long e,
 
 long sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    if ((int)number == SYS_seccomp || !real.syscall)
+    if ((int)number == SYS_seccomp || is_fork(number, a) || !real.syscall)
         return rare_call(number, a, b, c, d, e, f);
     return real.syscall(number, a, b, c, d, e, f);
 }

@@ -32,6 +32,9 @@
 #define INTERPOSED_PROCESS(X)                                                                      \
     X(pid_t, fork, (void))                                                                         \
     X(pid_t, vfork, (void))                                                                        \
+    X(int, daemon, (int nochdir, int noclose))                                                     \
+    X(int, forkpty,                                                                                \
+      (int *master, char *name, const struct termios *terminal, const struct winsize *window))     \
     X(int, dlclose, (void *handle))
 
 /* The ways out of a process (hooks/exit.c, exec.c). */

@@ -13,6 +13,7 @@
 #include "runtime/interposed.h"
 #include <poll.h>
 #include <pthread.h>
+#include <pty.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>

@@ -5,11 +5,13 @@
  */
 #include "probe.h"
 
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,10 +80,24 @@ __attribute__((noipa)) void burn_child(void)
     __asm__ volatile("");
 }
 
-static void forked_child(void)
+/* By the C library's function, inside another one of its functions, and past all of them. */
+static pid_t fork_somehow(int way)
+{
+    int terminal;
+    switch (way) {
+    case 0:
+        return fork();
+    case 1:
+        return forkpty(&terminal, NULL, NULL, NULL);
+    default:
+        return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    }
+}
+
+static void forked_child(int way)
 {
     burn_parent();
-    pid_t pid = fork();
+    pid_t pid = fork_somehow(way);
     if (pid == 0) {
         burn_child();
         uint64_t parent = probe_value(LEDGER_KIND_CPU, "burn_parent", false) / MS;
@@ -110,6 +126,7 @@ int main(int argc, char **argv)
     if (strcmp(part, "fork") == 0)
         fork_large((size_t)(argc > 2 ? atoi(argv[2]) : (int)(256 * probe_long(16))) << 20);
     else
-        forked_child();
+        for (int way = 0; way < 3; way++)
+            forked_child(way);
     return 0;
 }
