@@ -343,6 +343,9 @@ static void settle(bool max_memory_set)
         config.max_memory = UINT64_C(4) << 30;
 }
 
+/* The variable that prof reads: where libprof.so is. */
+#define PROFS_OWN "LIBPROF_SO="
+
 void config_init(char *const *envp, const char *(*exe)(void), const char *invoked,
                  config_complain complain)
 {
@@ -358,9 +361,9 @@ void config_init(char *const *envp, const char *(*exe)(void), const char *invoke
         if (strncmp(*envp, PREFIX, PREFIX_LENGTH) != 0)
             continue;
         entry = find_entry(*envp);
-        if (!entry)
+        if (!entry && strncmp(*envp, PROFS_OWN, sizeof PROFS_OWN - 1) != 0)
             unknown = *envp;
-        else if ((*envp)[strlen(entry->variable) + 1]) /* empty counts as not set */
+        else if (entry && (*envp)[strlen(entry->variable) + 1]) /* empty counts as not set */
             values[entry - entries] = *envp + strlen(entry->variable) + 1;
     }
     for (size_t i = 0; i < ENTRIES; i++) {

@@ -77,15 +77,13 @@ static bool parent_has_preload(int fd)
     }
 }
 
-bool follow_excludes_me(enum config_follow follow)
+bool follow_parent_is_profiled(void)
 {
     char path[64];
     struct text text;
     long fd;
     bool found;
 
-    if (follow == CONFIG_FOLLOW_ALL || follow == CONFIG_FOLLOW_EXEC)
-        return false;
     text_init(&text, path, sizeof path);
     text_format(&text, "/proc/%d/environ", (int)sys_call0(SYS_getppid));
     fd = sys_call4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
@@ -94,4 +92,10 @@ bool follow_excludes_me(enum config_follow follow)
     found = parent_has_preload((int)fd);
     sys_call1(SYS_close, fd);
     return found;
+}
+
+bool follow_excludes_me(enum config_follow follow)
+{
+    return follow != CONFIG_FOLLOW_ALL && follow != CONFIG_FOLLOW_EXEC &&
+           follow_parent_is_profiled();
 }

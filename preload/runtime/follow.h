@@ -19,6 +19,10 @@ enum config_follow {
     CONFIG_FOLLOW_NONE
 };
 
+/* Was the parent process started under libprof? False where its environment can't be read.
+ * AS-safe. */
+bool follow_parent_is_profiled(void);
+
 /*
  * True when programs started by exec are not to be followed and the parent
  * process was started under libprof. Reads the parent's environment from /proc

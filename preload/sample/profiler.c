@@ -2,6 +2,7 @@
 #include "kit/sys.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
+#include "runtime/follow.h"
 #include "runtime/log.h"
 #include "runtime/program.h"
 #include "runtime/real.h"
@@ -19,6 +20,7 @@
 #include "wire/attach_order.h"
 #include "wire/handover.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -165,6 +167,20 @@ static size_t read_cmdline(char *buffer, size_t size)
     return length > 0 ? (size_t)length : 0;
 }
 
+/* -errno of the hello; 0: it was said, or there is nobody to say it to. */
+static int no_collector;
+
+/* A collector that doesn't run at the moment is no mistake. */
+void profiler_tell_no_collector(void)
+{
+    int error = no_collector;
+    bool mistaken = error == -ENOENT || error == -ENOTDIR || error == -EACCES;
+    if (error)
+        log_line(mistaken && !follow_parent_is_profiled() ? LOG_WARN : LOG_VERBOSE,
+                 "no collector at %s (LIBPROF_SOCKET)%s: profiles go to LIBPROF_DIR", config.socket,
+                 error == -EACCES ? ", or it is another user's" : "");
+}
+
 static bool profiler_make_ledger(void)
 {
     char cmdline[1024];
@@ -189,11 +205,9 @@ static bool profiler_make_ledger(void)
     if (made && file >= 0 && attach_is_injected())
         sys_call2(SYS_getpriority, ATTACH_FETCH_LEDGER, file);
     if (made && config.socket[0]) {
-        bool reported = handover_ledger(file, ledger->size, settings.exe);
+        no_collector = handover_ledger(file, ledger->size, settings.exe);
         if (attach_is_injected())
-            attach_order.reported = reported;
-        if (!reported)
-            log_line(LOG_VERBOSE, "no collector at %s", config.socket);
+            attach_order.reported = !no_collector;
     }
     if (file >= 0)
         sys_call1(SYS_close, file);

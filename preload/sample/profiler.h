@@ -13,6 +13,10 @@ void profiler_stop(void);
  * profiler_stop, with no other thread running. */
 void profiler_restart(void);
 
+/* Says so when LIBPROF_SOCKET leads to no collector: on stderr if that looks like a mistake, and
+ * by the program that was started with it, not by all that it starts. Constructor only. */
+void profiler_tell_no_collector(void);
+
 /* In fork's child: what the kernel's wiping does, where the kernel can't. */
 void profiler_after_fork(void);
 

@@ -9,6 +9,7 @@
 #include "hooks/signal.h"
 #include "runtime/config.h"
 #include "sample/core/gate.h"
+#include "sample/profiler.h"
 #include "sample/threads/ask.h"
 #include "start/attach.h"
 #include "wire/attach_order.h"
@@ -30,6 +31,8 @@ __attribute__((constructor)) static void libprof_init(void)
     ask_set_own(dump_is_own_thread);
     dump_thread_walk = ask_all_threads;
     /* A collector wants to know of a process that hasn't done anything yet. */
-    if (config.socket[0])
+    if (config.socket[0]) {
         gate_ledger();
+        profiler_tell_no_collector();
+    }
 }

@@ -130,19 +130,19 @@ static int send_hello(int fd, int memfd, uint64_t size, const char *exe)
     return (size_t)sent == sizeof frame + frame.length ? 0 : -EIO;
 }
 
-bool handover_ledger(int memfd, uint64_t size, const char *exe)
+int handover_ledger(int memfd, uint64_t size, const char *exe)
 {
     atomic_store(&collector_pid, 0);
     int fd = connect_now();
     if (fd < 0)
-        return false;
+        return fd;
     int wrong = send_hello(fd, memfd, size, exe);
     struct ucred peer = peer_of(fd);
     if (!wrong && memfd >= 0)
         atomic_store(&collector_pid, peer.pid);
     atomic_store(&collector_uid, peer.uid);
     sys_call1(SYS_close, fd);
-    return !wrong;
+    return wrong;
 }
 
 void handover_inherit(void *inherited)

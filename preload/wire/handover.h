@@ -144,9 +144,9 @@ _Static_assert(sizeof(struct handover_answer) == 24, "wire format");
 /*
  * Says hello on LIBPROF_SOCKET and passes the ledger. memfd: its descriptor,
  * which stays the caller's, or -1; size: its bytes; exe: the program's path.
- * False: no collector there. Called once for each ledger.
+ * 0, or -errno: no collector there. Called once for each ledger.
  */
-bool handover_ledger(int memfd, uint64_t size, const char *exe);
+int handover_ledger(int memfd, uint64_t size, const char *exe);
 
 /* A forked child reads its parent's token. inherited: the first page of its parent's ledger. */
 void handover_inherit(void *inherited);

@@ -122,6 +122,38 @@ def test_stopped_collector_takes_them_later():
     shutil.rmtree(server.folder)
 
 
+def test_a_wrong_socket_is_one_line():
+    """Said by the program that was started with it; what it starts says nothing."""
+    folder = tempfile.mkdtemp(prefix="harmless-")
+    script = "%s alloc 1000 19999 0; (/bin/echo forked >&2); %s alloc 10 10 0; :" % (SERVED, SERVED)
+    env = dict(os.environ, LD_PRELOAD=LIBPROF, LIBPROF_SO=LIBPROF, LIBPROF_SOCKET=folder + "/none/socket",
+               LIBPROF_DIR=folder + "/out")
+    done = subprocess.run(["/bin/sh", "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines() == [
+        "libprof: no collector at %s/none/socket (LIBPROF_SOCKET): profiles go to LIBPROF_DIR" % folder,
+        "forked"], done
+    assert glob.glob(folder + "/out/served.*")
+    # one that doesn't run at the moment is no mistake, and LIBPROF_SO is prof's own variable
+    with listener(folder):
+        pass
+    done = subprocess.run(["/bin/sh", "-c", script], env=dict(env, LIBPROF_SOCKET=folder + "/full"),
+                          capture_output=True, text=True, timeout=60)
+    assert done.stderr == "forked\n", done
+    shutil.rmtree(folder)
+
+
+def test_the_printed_command_can_be_pasted():
+    server = Server(folder=tempfile.mkdtemp(prefix="harmless it's "))
+    with open(server.folder + "/log") as log:
+        command = log.read().split("profile a program with: ")[1].splitlines()[0]
+    app = subprocess.Popen(["/bin/sh", "-c", command.replace("PROGRAM", "exec %s work 20" % SERVED)], cwd="/")
+    server.wait_for(app.pid)
+    app.kill()
+    app.wait()
+    server.stop()
+    shutil.rmtree(server.folder)
+
+
 def listener(folder, backlog=0):
     """A socket that nobody accepts from."""
     listening = socket.socket(socket.AF_UNIX)
