@@ -69,7 +69,7 @@ static void add_cmdline(struct comments *comments, const struct ledger_view *vie
 }
 
 /* How samples are taken, and how often the kernel looks whether one is due: more of
- * them than its ticks don't come, but weigh more (sample/README.md). */
+ * them than its ticks don't come, but weigh more (sample/cpu/README.md). */
 static void add_cpu(struct comments *comments, uint64_t period_ns)
 {
     struct timespec tick = {0, 0};
