@@ -29,8 +29,9 @@
 /* How long one thread alone may take to load the library. After that the others run too:
  * one of them may hold a lock that was not seen. Detaching takes no lock, and nothing else may
  * run meanwhile: a thread could make a timer that is not found any more. */
-#define ALONE_NS (500 * MS)
-#define LOAD_NS (5000 * MS)
+#define ALONE_NS (2000 * MS)
+#define LOAD_NS (60000 * MS) /* each of its system calls is looked at: slow on a busy machine */
+#define SIGNAL_NS (5000 * MS)
 
 /* The functions of the target that are called, and what calls need. */
 struct functions {
@@ -396,7 +397,7 @@ static bool is_pending(pid_t pid, uint64_t signo)
 static bool wait_for_signals(pid_t pid, uint64_t signo, struct error *err)
 {
     const struct timespec nap = {0, 10000000};
-    int64_t deadline = clock_monotonic() + LOAD_NS;
+    int64_t deadline = clock_monotonic() + SIGNAL_NS;
     do {
         nanosleep(&nap, NULL);
         if (!is_pending(pid, signo))

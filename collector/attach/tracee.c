@@ -15,7 +15,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define STOP_NS INT64_C(500000000)
+#define STOP_NS                                                                                    \
+    INT64_C(3000000000) /* on a busy machine a thread may have to wait for a processor */
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128

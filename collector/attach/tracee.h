@@ -25,14 +25,14 @@ struct tracee {
 
 /*
  * Stops every thread, also those born meanwhile. False with *err filled in, and the
- * process running as before: it may not be traced, a thread did not stop within 500 ms
+ * process running as before: it may not be traced, a thread did not stop within 3 s
  * (it waits in the kernel for a child of vfork(2), say), the process ended.
  */
 bool tracee_stop(struct tracee *tracee, struct error *err);
 
 /* Lets one thread run, until tracee_pause. */
 void tracee_resume(pid_t tid);
-/* Stops a thread that was resumed. False: it ended, or did not stop within 500 ms. */
+/* Stops a thread that was resumed. False: it ended, or did not stop within 3 s. */
 bool tracee_pause(pid_t tid);
 /* A thread that has ended is no longer one of the tracee's. */
 void tracee_forget(struct tracee *tracee, pid_t tid);

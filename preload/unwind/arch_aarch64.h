@@ -69,4 +69,7 @@ static inline uintptr_t arch_code_address(uintptr_t address)
     return address & ((UINT64_C(1) << 48) - 1);
 }
 
+/* May the signal trampoline lie outside of every object? An emulator (qemu-user) puts it on a page of its own. */
+#define ARCH_TRAMPOLINE_ANYWHERE 1
+
 #endif

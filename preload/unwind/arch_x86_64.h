@@ -70,4 +70,7 @@ static inline uintptr_t arch_code_address(uintptr_t address)
     return address;
 }
 
+/* May the signal trampoline lie outside of every object? It is in an object. */
+#define ARCH_TRAMPOLINE_ANYWHERE 0
+
 #endif

@@ -218,7 +218,7 @@ enum walk_status guess_step(struct arch_regs *regs, bool *exact, struct memory *
 {
     uintptr_t fp = regs->r[ARCH_FP], sp = regs->r[ARCH_SP], ra, caller_fp;
     /* Trampolines belong to the C library, the vDSO or the program: they have a module. */
-    if (module != 0 && guess_signal_step(regs, exact, memory))
+    if ((module != 0 || ARCH_TRAMPOLINE_ANYWHERE) && guess_signal_step(regs, exact, memory))
         return WALK_ON;
     bool leaf = *exact;
     *exact = false;

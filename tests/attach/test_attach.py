@@ -245,7 +245,7 @@ def in_other_namespaces():
         return
     with Collector():
         process = subprocess.Popen(['unshare', '--mount', '--net', '--ipc', '--uts', 'sh', '-c',
-                                    'mount -t tmpfs none /tmp; umount -l /proc; exec "$0" work', target('attached')],
+                                    'mount -t tmpfs none "$1"; umount -l /proc; exec "$0" work', target('attached'), FOLDER],
                                    stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == 'ready\n'
         attach(process.pid, '--exact')
