@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -15,11 +13,13 @@
 /* Where every distribution puts debug files; gdb's default too. */
 #define DEBUG_DIR "/usr/lib/debug"
 
-/* Opens path if it is an ELF file of that build id ("" takes any). */
-static struct elf_file *open_if_same(const char *path, const char *build_id)
+/* Opens path, below root if that is not NULL, if it is an ELF file of that build id (""
+ * takes any). */
+static struct elf_file *open_if_same(const char *root, const char *path, const char *build_id)
 {
     const char *why;
-    struct elf_file *f = elf_file_open(path, &why);
+    struct elf_file *f =
+        root ? elf_file_open_below(root, path, &why) : elf_file_open(path, &why);
     if (f && *build_id && strcmp(f->build_id, build_id) != 0) {
         elf_file_close(f);
         return NULL;
@@ -27,12 +27,12 @@ static struct elf_file *open_if_same(const char *path, const char *build_id)
     return f;
 }
 
-static struct elf_file *open_by_id(const char *build_id, const char *suffix)
+static struct elf_file *open_by_id(const char *root, const char *build_id, const char *suffix)
 {
     if (strlen(build_id) < 3)
         return NULL;
     char *path = mem_printf(DEBUG_DIR "/.build-id/%.2s/%s%s", build_id, build_id + 2, suffix);
-    struct elf_file *f = open_if_same(path, build_id);
+    struct elf_file *f = open_if_same(root, path, build_id);
     free(path);
     return f;
 }
@@ -63,7 +63,7 @@ static struct elf_file *open_from_server(const char *build_id, const char *funct
         int fd = find(client, (const unsigned char *)build_id, 0, &path);
         if (fd >= 0) {
             close(fd);
-            f = open_if_same(path, build_id);
+            f = open_if_same(NULL, path, build_id);
         }
         free(path);
         end(client);
@@ -73,52 +73,38 @@ static struct elf_file *open_from_server(const char *build_id, const char *funct
 
 /* ---- .gnu_debuglink ---- */
 
-static bool file_checksum(const char *path, uint32_t *sum)
+static bool has_checksum(const struct elf_file *f, uint32_t sum)
 {
-    unsigned char buf[65536];
-    size_t n;
-    FILE *in = fopen(path, "re");
-    if (!in)
-        return false;
-    uLong crc = crc32(0, NULL, 0);
-    while ((n = fread(buf, 1, sizeof(buf), in)) > 0)
-        crc = crc32(crc, buf, (unsigned)n);
-    *sum = (uint32_t)crc;
-    fclose(in);
-    return true;
+    size_t size;
+    const char *file = elf_rawfile(f->elf, &size);
+    return file && crc32_z(0, (const unsigned char *)file, size) == sum;
 }
 
 /* The link's file name and checksum; false if f has none. */
 static bool read_debuglink(const struct elf_file *f, const char **name, uint32_t *sum)
 {
     GElf_Shdr sh;
-    size_t names;
-    if (elf_getshdrstrndx(f->elf, &names) < 0)
+    Elf_Scn *s = elf_file_section(f->elf, ".gnu_debuglink", &sh);
+    Elf_Data *data = s ? elf_rawdata(s, NULL) : NULL;
+    if (!data || data->d_size < 8)
         return false;
-    for (Elf_Scn *s = elf_nextscn(f->elf, NULL); s; s = elf_nextscn(f->elf, s)) {
-        const char *section = gelf_getshdr(s, &sh) ? elf_strptr(f->elf, names, sh.sh_name) : NULL;
-        if (!section || strcmp(section, ".gnu_debuglink") != 0)
-            continue;
-        Elf_Data *data = elf_rawdata(s, NULL);
-        if (!data || data->d_size < 8)
-            return false;
-        *name = data->d_buf;
-        size_t at = (strnlen(*name, data->d_size) + 4) & ~(size_t)3;
-        if (at + 4 > data->d_size || strchr(*name, '/'))
-            return false;
-        memcpy(sum, (const char *)data->d_buf + at, 4);
-        return true;
-    }
-    return false;
+    *name = data->d_buf;
+    size_t at = (strnlen(*name, data->d_size) + 4) & ~(size_t)3;
+    if (at + 4 > data->d_size || strchr(*name, '/'))
+        return false;
+    memcpy(sum, (const char *)data->d_buf + at, 4);
+    return true;
 }
 
 static struct elf_file *open_by_link(const struct elf_file *f)
 {
     const char *name;
-    uint32_t want, sum;
-    if (!read_debuglink(f, &name, &want))
+    uint32_t sum;
+    if (!read_debuglink(f, &name, &sum))
         return NULL;
-    char *copy = mem_strdup(f->path);
+    /* as the process knows it, if the file is in a root of its own */
+    size_t root = f->root && strncmp(f->path, f->root, strlen(f->root)) == 0 ? strlen(f->root) : 0;
+    char *copy = mem_strdup(f->path + root);
     const char *dir = dirname(copy);
     char *places[] = {
         mem_printf("%s/%s", dir, name),
@@ -128,9 +114,9 @@ static struct elf_file *open_by_link(const struct elf_file *f)
     struct elf_file *found = NULL;
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
         /* A build id says the same for less than reading the whole file. */
-        if (!found && strcmp(places[i], f->path) != 0) {
-            found = open_if_same(places[i], f->build_id);
-            if (found && !*f->build_id && !(file_checksum(places[i], &sum) && sum == want)) {
+        if (!found && strcmp(places[i], f->path + root) != 0) {
+            found = open_if_same(f->root, places[i], f->build_id);
+            if (found && !*f->build_id && !has_checksum(found, sum)) {
                 elf_file_close(found);
                 found = NULL;
             }
@@ -143,7 +129,9 @@ static struct elf_file *open_by_link(const struct elf_file *f)
 
 struct elf_file *elf_file_open_debug(const struct elf_file *f)
 {
-    struct elf_file *debug = open_by_id(f->build_id, ".debug");
+    struct elf_file *debug = f->root ? open_by_id(f->root, f->build_id, ".debug") : NULL;
+    if (!debug)
+        debug = open_by_id(NULL, f->build_id, ".debug");
     if (!debug)
         debug = open_by_link(f);
     if (!debug)
@@ -153,11 +141,11 @@ struct elf_file *elf_file_open_debug(const struct elf_file *f)
 
 struct elf_file *elf_file_open_build_id(const char *build_id)
 {
-    struct elf_file *f = open_by_id(build_id, "");
+    struct elf_file *f = open_by_id(NULL, build_id, "");
     if (!f)
         f = open_from_server(build_id, "debuginfod_find_executable");
     if (!f)
-        f = open_by_id(build_id, ".debug");
+        f = open_by_id(NULL, build_id, ".debug");
     if (!f)
         f = open_from_server(build_id, "debuginfod_find_debuginfo");
     return f;

@@ -2,19 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lzma.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 
 /* Segments are mapped in whole pages; 4 kB is the smallest page of any machine. */
 #define PAGE 4096ULL
-
-/* Mini symbol tables are some 100 kB; this bounds a damaged one. */
-#define MINI_MAX ((size_t)256 << 20)
 
 static char *to_hex(const unsigned char *bytes, size_t n)
 {
@@ -70,22 +69,54 @@ static struct elf_file *open_elf(const char *path, int fd, Elf *elf)
     return f;
 }
 
-struct elf_file *elf_file_open(const char *path, const char **why)
+/* Takes fd, which may be -1 with errno. */
+static struct elf_file *open_descriptor(const char *name, int fd, const char **why)
 {
-    elf_version(EV_CURRENT);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
     if (fd < 0) {
         *why = strerror(errno);
         return NULL;
     }
-    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    elf_version(EV_CURRENT);
+    /* Private: elf_zstd_expand() corrects section headers in our copy. */
+    Elf *elf = NULL;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        elf = elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL);
     if (!elf || elf_kind(elf) != ELF_K_ELF) {
         *why = "not an ELF file";
         elf_end(elf);
         close(fd);
         return NULL;
     }
-    return open_elf(path, fd, elf);
+    return open_elf(name, fd, elf);
+}
+
+/* Profiles may name anything: opening a FIFO must not wait for its writer. */
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
+struct elf_file *elf_file_open_at(const char *path, const char *name, const char **why)
+{
+    return open_descriptor(name, open(path, OPEN_FLAGS), why);
+}
+
+struct elf_file *elf_file_open(const char *path, const char **why)
+{
+    return elf_file_open_at(path, path, why);
+}
+
+struct elf_file *elf_file_open_below(const char *root, const char *path, const char **why)
+{
+    struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_IN_ROOT};
+    int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    char *name = mem_printf("%s%s", root, path);
+    struct elf_file *f = open_descriptor(name, fd, why);
+    if (f)
+        f->root = mem_strdup(root);
+    if (dir >= 0)
+        close(dir);
+    free(name);
+    return f;
 }
 
 struct elf_file *elf_file_open_memory(const char *name, void *image, size_t size)
@@ -109,24 +140,48 @@ void elf_file_close(struct elf_file *f)
     if (f->fd >= 0)
         close(f->fd);
     free(f->symbols);
+    for (size_t i = 0; i < f->n_expanded; i++)
+        free(f->expanded[i]);
+    free(f->expanded);
     free(f->build_id);
+    free(f->root);
     free(f->path);
     free(f);
 }
 
-static GElf_Shdr *section_by_name(Elf *elf, const char *name, GElf_Shdr *sh, Elf_Scn **scn)
+Elf_Scn *elf_file_section(Elf *elf, const char *name, GElf_Shdr *sh)
 {
     size_t names;
     if (elf_getshdrstrndx(elf, &names) < 0)
         return NULL;
     for (Elf_Scn *s = elf_nextscn(elf, NULL); s; s = elf_nextscn(elf, s)) {
-        if (!gelf_getshdr(s, sh))
+        const char *this = gelf_getshdr(s, sh) ? elf_strptr(elf, names, sh->sh_name) : NULL;
+        if (this && strcmp(this, name) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+const void *elf_file_bytes(const struct elf_file *f, uint64_t address, uint64_t size,
+                           uint64_t *more)
+{
+    GElf_Phdr ph;
+    size_t n = 0, file_size;
+    const char *file = elf_rawfile(f->elf, &file_size);
+    elf_getphdrnum(f->elf, &n);
+    for (size_t i = 0; file && i < n; i++) {
+        if (!gelf_getphdr(f->elf, (int)i, &ph) || ph.p_type != PT_LOAD || address < ph.p_vaddr ||
+            address - ph.p_vaddr >= ph.p_filesz)
             continue;
-        const char *this = elf_strptr(elf, names, sh->sh_name);
-        if (this && strcmp(this, name) == 0) {
-            *scn = s;
-            return sh;
-        }
+        uint64_t into = address - ph.p_vaddr, offset = ph.p_offset + into;
+        uint64_t room = ph.p_filesz - into;
+        if (offset < ph.p_offset || offset > file_size)
+            return NULL;
+        if (room > file_size - offset)
+            room = file_size - offset;
+        if (more)
+            *more = room;
+        return size <= room ? file + offset : NULL;
     }
     return NULL;
 }
@@ -134,9 +189,8 @@ static GElf_Shdr *section_by_name(Elf *elf, const char *name, GElf_Shdr *sh, Elf
 bool elf_file_has_dwarf(const struct elf_file *f)
 {
     GElf_Shdr sh;
-    Elf_Scn *scn;
-    return (section_by_name(f->elf, ".debug_info", &sh, &scn) ||
-            section_by_name(f->elf, ".zdebug_info", &sh, &scn)) &&
+    return (elf_file_section(f->elf, ".debug_info", &sh) ||
+            elf_file_section(f->elf, ".zdebug_info", &sh)) &&
            sh.sh_type != SHT_NOBITS;
 }
 
@@ -180,138 +234,4 @@ bool elf_file_find_bias(const struct elf_file *f, uint64_t start, uint64_t limit
         return true;
     }
     return false;
-}
-
-/* ---- Symbols ---- */
-
-static unsigned char rank_symbol(const GElf_Sym *sym, const char *name)
-{
-    unsigned char rank = 0;
-    if (GELF_ST_TYPE(sym->st_info) != STT_NOTYPE)
-        rank += 8;
-    if (sym->st_size)
-        rank += 4;
-    if (GELF_ST_BIND(sym->st_info) == STB_GLOBAL)
-        rank += 2;
-    return rank + (*name != '_');
-}
-
-static bool is_code_symbol(Elf *elf, const GElf_Sym *sym)
-{
-    GElf_Shdr sh;
-    unsigned type = GELF_ST_TYPE(sym->st_info);
-    if (!sym->st_value || sym->st_shndx == SHN_UNDEF || sym->st_shndx >= SHN_LORESERVE)
-        return false;
-    if (type == STT_FUNC || type == STT_GNU_IFUNC)
-        return true;
-    /* Assembler labels: only in code, not in data. */
-    return type == STT_NOTYPE && gelf_getshdr(elf_getscn(elf, sym->st_shndx), &sh) &&
-           (sh.sh_flags & SHF_EXECINSTR);
-}
-
-static void add_table(struct elf_file *f, Elf *elf, unsigned wanted)
-{
-    GElf_Shdr sh;
-    GElf_Sym sym;
-    for (Elf_Scn *s = elf_nextscn(elf, NULL); s; s = elf_nextscn(elf, s)) {
-        if (!gelf_getshdr(s, &sh) || sh.sh_type != wanted || !sh.sh_entsize)
-            continue;
-        Elf_Data *data = elf_getdata(s, NULL);
-        size_t n = data ? data->d_size / sh.sh_entsize : 0;
-        for (size_t i = 1; i < n; i++) {
-            if (!gelf_getsym(data, (int)i, &sym) || !is_code_symbol(elf, &sym))
-                continue;
-            const char *name = elf_strptr(elf, sh.sh_link, sym.st_name);
-            /* $x, $d (ARM, RISC-V) and .L labels mark places, not functions. */
-            if (!name || !*name || *name == '$' || strncmp(name, ".L", 2) == 0)
-                continue;
-            f->symbols = mem_grow(f->symbols, f->n_symbols, &f->cap_symbols, sizeof(*f->symbols));
-            f->symbols[f->n_symbols++] = (struct elf_symbol){
-                .start = sym.st_value,
-                .size = sym.st_size,
-                .name = name,
-                .rank = rank_symbol(&sym, name),
-            };
-        }
-    }
-}
-
-/* .gnu_debugdata: an xz-packed ELF file with the symbols .dynsym does not have. */
-static void open_mini(struct elf_file *f)
-{
-    GElf_Shdr sh;
-    Elf_Scn *scn;
-    if (f->mini_data || !section_by_name(f->elf, ".gnu_debugdata", &sh, &scn))
-        return;
-    Elf_Data *data = elf_rawdata(scn, NULL);
-    lzma_stream z = LZMA_STREAM_INIT;
-    if (!data || lzma_stream_decoder(&z, MINI_MAX, 0) != LZMA_OK)
-        return;
-    size_t cap = data->d_size * 4 + 65536, size = 0;
-    unsigned char *out = mem_alloc(cap);
-    lzma_ret rc = LZMA_OK;
-    z.next_in = data->d_buf;
-    z.avail_in = data->d_size;
-    while (rc == LZMA_OK && size < MINI_MAX) {
-        if (size == cap)
-            out = mem_resize(out, cap *= 2, 1);
-        z.next_out = out + size;
-        z.avail_out = cap - size;
-        rc = lzma_code(&z, LZMA_FINISH);
-        size = cap - z.avail_out;
-    }
-    lzma_end(&z);
-    f->mini_data = out;
-    if (rc == LZMA_STREAM_END)
-        f->mini = elf_memory((char *)out, size);
-}
-
-void elf_file_add_symbols(struct elf_file *f, struct elf_file *from)
-{
-    add_table(f, from->elf, SHT_SYMTAB);
-    open_mini(from);
-    if (from->mini)
-        add_table(f, from->mini, SHT_SYMTAB);
-    add_table(f, from->elf, SHT_DYNSYM);
-}
-
-static int compare_symbols(const void *a, const void *b)
-{
-    const struct elf_symbol *x = a, *y = b;
-    if (x->start != y->start)
-        return x->start < y->start ? -1 : 1;
-    if (x->rank != y->rank)
-        return x->rank > y->rank ? -1 : 1;
-    return strcmp(x->name, y->name);
-}
-
-void elf_file_sort_symbols(struct elf_file *f)
-{
-    size_t n = 0;
-    if (!f->n_symbols)
-        return;
-    qsort(f->symbols, f->n_symbols, sizeof(*f->symbols), compare_symbols);
-    for (size_t i = 1; i < f->n_symbols; i++)
-        if (f->symbols[i].start != f->symbols[n].start)
-            f->symbols[++n] = f->symbols[i];
-    f->n_symbols = n + 1;
-}
-
-const struct elf_symbol *elf_file_find_symbol(const struct elf_file *f, uint64_t address)
-{
-    size_t low = 0, high = f->n_symbols;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (f->symbols[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    /* Labels inside a sized function hide it: look a little further back. */
-    for (size_t back = 0; low > 0 && back < 16; back++) {
-        const struct elf_symbol *s = &f->symbols[--low];
-        if (s->size ? address < s->start + s->size : back == 0)
-            return s;
-    }
-    return NULL;
 }

@@ -27,10 +27,20 @@ struct elf_file {
     size_t n_symbols, cap_symbols;
     Elf *mini;       /* of .gnu_debugdata */
     void *mini_data; /* its bytes */
+    /* "/proc/PID/root" of a process in whose file system the file is; NULL: it is in ours */
+    char *root;
+    /* Sections that elf_zstd_expand() has made room for */
+    void **expanded;
+    size_t n_expanded, cap_expanded;
 };
 
 /* NULL with *why (static text) if it cannot be read or is no ELF file. */
 struct elf_file *elf_file_open(const char *path, const char **why);
+/* The same; the file's path says `name`. Of /proc's links that lead to a file without a path. */
+struct elf_file *elf_file_open_at(const char *path, const char *name, const char **why);
+/* The file that `path` is to a process whose root directory is `root`: links in it do not
+ * lead out of there (openat2(2)). */
+struct elf_file *elf_file_open_below(const char *root, const char *path, const char **why);
 /* An image in our memory (the vDSO); it stays the caller's. */
 struct elf_file *elf_file_open_memory(const char *name, void *image, size_t size);
 /* NULL is fine. */
@@ -41,9 +51,19 @@ void elf_file_close(struct elf_file *f);
 bool elf_file_find_bias(const struct elf_file *f, uint64_t start, uint64_t limit, uint64_t offset,
                         uint64_t *bias);
 
+/* The section and its header, or NULL. */
+Elf_Scn *elf_file_section(Elf *elf, const char *name, GElf_Shdr *sh);
+
+/* The file's bytes at a link-time address, in the file's own memory; NULL: the file does not
+ * have so many there. *more, if not NULL: how many there are (set even where NULL is
+ * returned for size alone). */
+const void *elf_file_bytes(const struct elf_file *f, uint64_t address, uint64_t size,
+                           uint64_t *more);
+
 bool elf_file_has_dwarf(const struct elf_file *f);
 
-/* Adds the code symbols of `from` (.symtab, .gnu_debugdata, .dynsym) to f's table.
+/* Adds the code symbols of `from` (.symtab, .gnu_debugdata, .dynsym; PT_DYNAMIC's
+ * where section headers are gone) to f's table.
  * from is f itself or its debug file, which must stay open as long as f. */
 void elf_file_add_symbols(struct elf_file *f, struct elf_file *from);
 /* After the last elf_file_add_symbols(). */

@@ -5,12 +5,13 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include <elfutils/libdw.h>
 #include "symbolize/dwarf_file.h"
 #include "symbolize/dwarf_name.h"
 #include "symbolize/elf_file.h"
+#include "symbolize/elf_zstd.h"
 #include "symbolize/unwind_index.h"
 
 struct module {
@@ -25,6 +26,7 @@ struct module {
     bool use_cache;
     char *signature; /* of the files the table is made from */
     char *reason;
+    char *note; /* on debug information that can't be read */
 };
 
 /* Our own vDSO is the target's if the build id says so: one kernel, one vDSO. */
@@ -46,17 +48,13 @@ static void set_reason(struct module *m, char *reason)
     m->reason = reason;
 }
 
-/* The file the mapping names, if it is the one that ran. */
-static void open_named(struct module *m)
+/* The file that our own file system has at the mapping's path; a build id tells whether it
+ * is the one that ran. */
+static void open_at_path(struct module *m)
 {
     const struct profile_mapping *mapping = m->mapping;
     const char *why = "";
-    if (strcmp(mapping->file, "[vdso]") == 0) {
-        m->file = open_vdso();
-        why = "the vDSO is not readable";
-    } else if (*mapping->file == '/') {
-        m->file = elf_file_open(mapping->file, &why);
-    }
+    m->file = elf_file_open(mapping->file, &why);
     if (m->file && *mapping->build_id && strcmp(m->file->build_id, mapping->build_id) != 0) {
         set_reason(m, mem_printf("the file there now is another build (%s): reinstall the one that "
                                  "ran, or put its debug file at "
@@ -66,31 +64,59 @@ static void open_named(struct module *m)
                                  strlen(mapping->build_id) > 2 ? mapping->build_id + 2 : ""));
         elf_file_close(m->file);
         m->file = NULL;
-    } else if (!m->file && *mapping->file == '/') {
+    } else if (!m->file) {
         set_reason(m, mem_printf("%s: copy it here, or put its debug file at "
                                  "/usr/lib/debug/.build-id/",
                                  why));
     }
 }
 
+/* The file the mapping names, if it is the one that ran. */
+static void open_named(struct module *m, const struct process_files *files)
+{
+    const struct profile_mapping *mapping = m->mapping;
+    if (strcmp(mapping->file, "[vdso]") == 0) {
+        m->file = open_vdso();
+        if (m->file && *mapping->build_id && strcmp(m->file->build_id, mapping->build_id) != 0) {
+            elf_file_close(m->file);
+            m->file = NULL;
+        }
+        if (!m->file)
+            set_reason(m, mem_strdup("another kernel's vDSO"));
+        return;
+    }
+    if (*mapping->file != '/')
+        return;
+    /* Without a build id nothing shows that the file at the path is another one. */
+    if (!*mapping->build_id && process_files_differ(files, mapping))
+        m->file = process_files_find(files, mapping);
+    if (!m->file)
+        open_at_path(m);
+    if (!m->file)
+        m->file = process_files_find(files, mapping);
+}
+
 static void add_signature(char **signature, const struct elf_file *f)
 {
     struct stat st;
-    if (!f || stat(f->path, &st) < 0)
+    if (!f || fstat(f->fd, &st) < 0)
         return;
+    /* Another process sees the same file below another root. */
+    size_t root = f->root && strncmp(f->path, f->root, strlen(f->root)) == 0 ? strlen(f->root) : 0;
     char *longer =
-        mem_printf("%s %s %lld %lld.%09ld", *signature ? *signature : "", f->path,
+        mem_printf("%s %s %lld %lld.%09ld", *signature ? *signature : "", f->path + root,
                    (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
     free(*signature);
     *signature = longer;
 }
 
-struct module *module_open(const struct profile_mapping *mapping, bool use_cache)
+struct module *module_open(const struct profile_mapping *mapping,
+                           const struct process_files *files, bool use_cache)
 {
     struct module *m = mem_zero(1, sizeof(*m));
     m->mapping = mapping;
     m->table = symbol_table_new();
-    open_named(m);
+    open_named(m, files);
     if (!m->file && *mapping->build_id)
         m->file = elf_file_open_build_id(mapping->build_id);
     if (!m->file)
@@ -127,8 +153,14 @@ static void read_symbols(struct module *m)
     if (m->debug)
         elf_file_add_symbols(m->file, m->debug);
     elf_file_sort_symbols(m->file);
-    if (m->has_dwarf)
-        m->dwarf = dwarf_file_open(m->debug ? m->debug : m->file);
+    struct elf_file *debug = m->debug ? m->debug : m->file;
+    if (!m->has_dwarf)
+        return;
+    if (!elf_zstd_expand(debug))
+        m->note = mem_strdup("a zstd-packed debug section is damaged or too large");
+    m->dwarf = dwarf_file_open(debug);
+    if (!m->dwarf && !m->note)
+        m->note = mem_printf("libdw: %s", dwarf_errmsg(-1));
 }
 
 /* malloc'ed absolute path of a frame's file, "" if unknown. */
@@ -228,6 +260,11 @@ const char *module_reason(const struct module *m)
     return m->reason;
 }
 
+const char *module_note(const struct module *m)
+{
+    return m->note;
+}
+
 const char *module_stripped(const struct module *m)
 {
     return !m->reason && m->file && !m->has_dwarf ? m->file->path : NULL;
@@ -235,7 +272,8 @@ const char *module_stripped(const struct module *m)
 
 void module_close(struct module *m)
 {
-    if (m->use_cache)
+    /* What lacks lines for now is looked up again. */
+    if (m->use_cache && !m->note)
         symbol_table_store(m->table, m->file->build_id, m->signature);
     dwarf_file_close(m->dwarf);
     elf_file_close(m->file);
@@ -243,5 +281,6 @@ void module_close(struct module *m)
     symbol_table_free(m->table);
     free(m->signature);
     free(m->reason);
+    free(m->note);
     free(m);
 }

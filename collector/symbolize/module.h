@@ -6,6 +6,7 @@
 #define COLLECTOR_SYMBOLIZE_MODULE_H
 
 #include "profile/profile.h"
+#include "symbolize/process_files.h"
 #include "symbolize/symbol_table.h"
 
 struct module;
@@ -13,8 +14,10 @@ struct module;
 /* Called after each address; n of total are done. */
 typedef void module_progress_fn(void *arg, size_t n, size_t total);
 
-/* Never NULL: module_reason() tells if there is nothing to look into. */
-struct module *module_open(const struct profile_mapping *m, bool use_cache);
+/* Never NULL: module_reason() tells if there is nothing to look into. files: of the process,
+ * if it still runs, or NULL. */
+struct module *module_open(const struct profile_mapping *m, const struct process_files *files,
+                           bool use_cache);
 /* Run-time addresses, sorted. */
 void module_resolve(struct module *m, const uint64_t *addresses, size_t n,
                     module_progress_fn *progress, void *arg);
@@ -25,6 +28,9 @@ const struct symbol *module_find(const struct module *m, uint64_t address);
 uint64_t module_bias(const struct module *m);
 /* Why names are missing and what would help; NULL: there is no reason known. */
 const char *module_reason(const struct module *m);
+/* Why lines and inlined functions are missing though there is debug information; NULL: they
+ * are not. After module_resolve(). */
+const char *module_note(const struct module *m);
 /* The path of a file that lacks symbols, for no other reason; else NULL. */
 const char *module_stripped(const struct module *m);
 /* Stores the cache. */

@@ -22,6 +22,7 @@ struct symbolizer {
     struct profile *p;
     const struct symbolize_options *options;
     struct known_function *functions;
+    struct process_files *files; /* of the process, if it still runs */
     uint64_t *entries; /* by location id - 1, or NULL */
     size_t named;
     struct stripped stripped;
@@ -161,7 +162,7 @@ static void symbolize_mapping(struct symbolizer *s, struct profile_mapping *m,
                               struct profile_location **locations, size_t n)
 {
     struct progress progress = {.s = s, .file = m->file};
-    struct module *module = module_open(m, !s->options->no_cache);
+    struct module *module = module_open(m, s->files, !s->options->no_cache);
     uint64_t *addresses = mem_zero(n, sizeof(*addresses));
     size_t unnamed = 0;
     for (size_t i = 0; i < n; i++)
@@ -183,6 +184,9 @@ static void symbolize_mapping(struct symbolizer *s, struct profile_mapping *m,
         stripped_add(&s->stripped, module_stripped(module), unnamed, n);
     else if (unnamed)
         tell_missing(s, m, unnamed, n, module_reason(module));
+    if (module_note(module))
+        tell(s, mem_printf("%s: lines and inlined functions are missing: %s", m->file,
+                           module_note(module)));
     free(addresses);
     module_close(module);
 }
@@ -213,8 +217,21 @@ static void symbolize_jit(struct symbolizer *s, struct profile_location **locati
 static bool is_anonymous(const struct profile_mapping *m)
 {
     return !m || !*m->file || strncmp(m->file, "//anon", 6) == 0 ||
-           strncmp(m->file, "/memfd:", 7) == 0 || strncmp(m->file, "/dev/zero", 9) == 0 ||
+           strncmp(m->file, "/dev/zero", 9) == 0 ||
            (*m->file == '[' && strcmp(m->file, "[vdso]") != 0);
+}
+
+static bool is_memfd(const struct profile_mapping *m)
+{
+    return strncmp(m->file, "/memfd:", 7) == 0;
+}
+
+/* A memfd holds a run-time compiler's code, or a program that was started from it. */
+static bool holds_program(const struct symbolizer *s, const struct profile_mapping *m)
+{
+    struct elf_file *file = process_files_find(s->files, m);
+    elf_file_close(file);
+    return file;
 }
 
 static bool wants_symbols(const struct profile_location *l, bool force)
@@ -256,12 +273,13 @@ size_t symbolize_profile(struct profile *p, const struct symbolize_options *opti
     for (size_t i = 0; i < p->n_locations; i++)
         if (wants_symbols(p->locations[i], options->force))
             list[n++] = p->locations[i];
+    s.files = n ? process_files_open(pid) : NULL;
     qsort(list, n, sizeof(*list), compare_locations);
     for (size_t i = 0, end; i < n; i = end) {
         struct profile_mapping *m = list[i]->mapping;
         for (end = i + 1; end < n && list[end]->mapping == m;)
             end++;
-        if (is_anonymous(m))
+        if (is_anonymous(m) || (is_memfd(m) && !holds_program(&s, m)))
             symbolize_jit(&s, list + i, end - i, pid);
         else
             symbolize_mapping(&s, m, list + i, end - i);
@@ -269,6 +287,7 @@ size_t symbolize_profile(struct profile *p, const struct symbolize_options *opti
     tell(&s, stripped_finish(&s.stripped));
     tell_jit(&s, pid);
     struct known_function *e, *next;
+    process_files_close(s.files);
     HASH_ITER(hh, s.functions, e, next)
     {
         HASH_DEL(s.functions, e);

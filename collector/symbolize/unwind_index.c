@@ -35,25 +35,10 @@ static bool find_header(const struct elf_file *f, GElf_Phdr *header)
     return false;
 }
 
-/* `size` bytes at a link-time address; false: the file has none there. */
 static bool read_span(const struct elf_file *f, uint64_t address, uint64_t size, struct span *out)
 {
-    GElf_Phdr ph;
-    size_t n = 0, file_size;
-    const char *file = elf_rawfile(f->elf, &file_size);
-    elf_getphdrnum(f->elf, &n);
-    for (size_t i = 0; file && i < n; i++) {
-        if (!gelf_getphdr(f->elf, (int)i, &ph) || ph.p_type != PT_LOAD || address < ph.p_vaddr ||
-            address - ph.p_vaddr >= ph.p_filesz)
-            continue;
-        uint64_t offset = ph.p_offset + (address - ph.p_vaddr);
-        if (size > ph.p_filesz - (address - ph.p_vaddr) || offset > file_size ||
-            size > file_size - offset)
-            return false;
-        *out = (struct span){(const unsigned char *)file + offset, address, size};
-        return true;
-    }
-    return false;
+    *out = (struct span){elf_file_bytes(f, address, size, NULL), address, size};
+    return out->bytes;
 }
 
 /* Does the function that the entry describes begin at start and contain the address?

@@ -1,0 +1,156 @@
+"""Names from files that are hard to get at: not at their path, packed, or without headers."""
+
+import os
+import struct
+import subprocess
+import sys
+import unittest
+
+from case import Case
+
+# Prints its own stack and mappings; with an argument, waits then until its input ends.
+PROGRAM = r"""
+#include <stdio.h>
+static inline __attribute__((always_inline)) void *inner(void)
+{
+    void *here;
+    asm volatile("lea 0(%%rip), %0\nnop" : "=r"(here));
+    return here;
+}
+__attribute__((noinline)) void *outer_function(void) { return inner(); }
+int main(int argc, char **argv)
+{
+    char line[4096];
+    printf("threads profile: total 1\n1 @ 0x%lx\n", (long)outer_function());
+    puts("\n--- Memory map: ---");
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof(line), maps))
+        fputs(line, stdout);
+    puts("end");
+    fflush(stdout);
+    return argc > 1 ? getchar() == 0 : 0;
+}
+"""
+FULL = ["inner", "outer_function"]
+
+
+class Files(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with open(cls.dir + "/app.c", "w") as out:
+            out.write(PROGRAM)
+
+    def build(self, *flags):
+        done = self.run_it("gcc", "-O1", *flags, "-o", "app", "app.c")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def names(self, *options):
+        text = self.prof_ok("traces", "-q", "--no-cache", *options, "app.txt")
+        return [line[13:].replace(" (inline)", "") for line in text.splitlines()
+                if line.startswith(" ")]
+
+    def run_app(self):
+        with open(self.path("app.txt"), "w") as out:
+            subprocess.run([self.path("app")], stdout=out, check=True)
+
+    # ---- A process that runs, and whose file is not at its path ----
+
+    def names_alive(self, command, meanwhile=lambda: None, **options):
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                 cwd=self.dir, **options)
+        with child, open(self.path("app.txt"), "w") as out:
+            for line in iter(child.stdout.readline, "end\n"):
+                self.assertTrue(line, "the program ended early")
+                out.write(line)
+            out.flush()
+            meanwhile()
+            names = self.names("--pid", str(child.pid))
+            child.stdin.close()
+        return names
+
+    def test_a_deleted_file(self):
+        self.build("-g")
+        self.assertEqual(self.names_alive(["./app", "wait"], lambda: os.unlink(self.path("app"))),
+                         FULL)
+
+    def test_a_file_that_was_upgraded_in_place(self):
+        def upgrade():
+            self.run_it("gcc", "-O0", "-g", "-Dinner=newer", "-o", "new", "app.c")
+            os.rename(self.path("new"), self.path("app"))
+        self.build("-g", "-Wl,--build-id=none")
+        self.assertEqual(self.names_alive(["./app", "wait"], upgrade), FULL)
+
+    def test_a_memfd(self):
+        self.build("-g")
+        start = ("import os, sys; fd = os.memfd_create('a program', 0);"
+                 "os.write(fd, open('app', 'rb').read()); os.execve(fd, ['app', 'wait'], {})")
+        self.assertEqual(self.names_alive([sys.executable, "-c", start]), FULL)
+
+    def test_another_mount_namespace(self):
+        if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+            self.skipTest("this user may not make a mount namespace")
+        self.build("-g")
+        os.makedirs(self.path("inside"), exist_ok=True)
+        script = "mount -t tmpfs none inside && cp app inside/app && exec inside/app wait"
+        self.assertEqual(self.names_alive(["unshare", "-m", "sh", "-c", script]), FULL)
+
+    def test_another_process_by_that_id(self):
+        """The id may be used again: another process's file is not taken."""
+        self.build("-g")
+        self.run_app()
+        os.rename(self.path("app"), self.path("moved"))
+        self.assertNotIn("outer_function", self.names("--pid", str(os.getpid())))
+
+    def test_a_path_that_is_no_file(self):
+        """Reading a FIFO waits for a writer: a profile may name one."""
+        os.mkfifo(self.path("fifo"))
+        with open(self.path("app.txt"), "w") as out:
+            out.write("threads profile: total 1\n1 @ 0x400010\n\n--- Memory map: ---\n"
+                      f"400000-401000 r-xp 00000000 08:01 77 {self.path('fifo')}\n")
+        self.assertNotIn("outer_function", self.names())
+
+    # ---- Forms of the file ----
+
+    def test_no_section_headers(self):
+        """sstrip leaves what the loader needs: the dynamic symbols."""
+        for style in ["gnu", "sysv", "both"]:
+            with self.subTest(style=style):
+                self.build("-rdynamic", f"-Wl,--hash-style={style}")
+                with open(self.path("app"), "r+b") as app:
+                    app.seek(0x28)
+                    app.write(struct.pack("<Q", 0))  # e_shoff
+                    app.seek(0x3c)
+                    app.write(struct.pack("<HH", 0, 0))  # e_shnum, e_shstrndx
+                self.run_app()
+                self.assertEqual(self.names(), ["outer_function"])
+
+    def pack(self):
+        done = self.run_it("objcopy", "--compress-debug-sections=zstd", "app")
+        if done.returncode:
+            self.skipTest("objcopy can't: " + done.stderr[:100])
+
+    def test_zstd(self):
+        self.build("-g")
+        self.pack()
+        self.run_app()
+        self.assertEqual(self.names(), FULL)
+
+    def test_damaged_zstd_is_told(self):
+        self.build("-g")
+        self.pack()
+        sections = self.run_it("readelf", "-SW", "app").stdout
+        row = next(line for line in sections.splitlines() if ".debug_info" in line)
+        fields = row[row.index("]") + 1:].split()
+        with open(self.path("app"), "r+b") as app:
+            app.seek(int(fields[3], 16) + 60)
+            app.write(b"\xff" * 40)
+        self.run_app()
+        done = self.prof("traces", "--no-cache", "app.txt")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("outer_function", done.stdout)
+        self.assertRegex(done.stderr, "app: lines and inlined functions are missing: .*zstd")
+
+
+if __name__ == "__main__":
+    unittest.main()
