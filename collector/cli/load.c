@@ -75,8 +75,8 @@ static bool read_argument(struct profile_list *l, const char *path, struct cli_o
     if (strcmp(path, "-") == 0)
         return read_into(l, path);
     if (stat(path, &st) < 0)
-        return strspn(path, "0123456789.") == strlen(path) && *path ? read_process(l, path, o)
-                                                                    : read_into(l, path);
+        return strspn(path, "0123456789.@") == strlen(path) && *path ? read_process(l, path, o)
+                                                                     : read_into(l, path);
     if (!S_ISDIR(st.st_mode))
         return read_into(l, path);
     struct dump_pick pick = {o->profile_kind, o->program, o->which_run};

@@ -62,8 +62,8 @@ size_t runs_end(FILE *file, struct collector *collector)
     struct process **list = registry_list(&collector->registry, &n);
     for (size_t i = 0; i < n; i++)
         for (struct process_dump *dump = list[i]->dumps; dump; dump = dump->next, dumps++)
-            fprintf(file, "dump %s.%d.%04u\n", process_name(list[i]), (int)list[i]->pid,
-                    dump->sequence);
+            fprintf(file, "dump %s.%d.%04u\n", process_name(list[i]),
+                    (int)process_shown_pid(list[i]), dump->sequence);
     registry_list_free(list, n);
     fprintf(file, "ended %" PRId64 "\n", clock_realtime());
     fclose(file);

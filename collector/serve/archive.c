@@ -25,7 +25,7 @@ char *archive_path(struct collector *collector, const struct process *process, u
                    const char *profile)
 {
     return mem_printf("%s/%s.%d.%04u.%s" SUFFIX, collector->options.dir, process_name(process),
-                      (int)process->pid, sequence, profile);
+                      (int)process_shown_pid(process), sequence, profile);
 }
 
 /* Under a temporary name first: readers never see half a file. */

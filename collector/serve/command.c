@@ -23,6 +23,11 @@ static bool send_signal(struct process *process, enum handover_ask ask, struct e
     if (!process->asked_by || (process->ledger.control && !process->ledger.control->asked_by))
         return fail_with(err, "process %s has no signal by which it could be asked",
                          process_id(process));
+    if (process->pid <= 0)
+        return fail_with(err,
+                         "process %s lives in another pid namespace, from where it can't be asked: "
+                         "run prof outside of containers",
+                         process_id(process));
     if (syscall(SYS_pidfd_send_signal, process->pidfd, process->asked_by, &info, 0) < 0)
         return fail_with(err, "process %s can't be signalled: %s", process_id(process),
                          strerror(errno));

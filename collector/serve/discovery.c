@@ -29,7 +29,7 @@ static json_t *describe(const struct request *request, const struct process *pro
     json_t *target = json_object(), *targets = json_array(), *labels = json_object();
     char path[64], pid[16];
     snprintf(path, sizeof path, "/p/%s", process_id(process));
-    snprintf(pid, sizeof pid, "%d", (int)process->pid);
+    snprintf(pid, sizeof pid, "%d", (int)process_shown_pid(process));
     json_array_append_new(targets, safe_string(own_address(request)));
     json_object_set_new(labels, "__profile_path_prefix__", json_string(path)); /* Alloy */
     json_object_set_new(labels, "__meta_libprof_path", json_string(path));

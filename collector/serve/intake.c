@@ -18,6 +18,8 @@
 
 #define CLIENT_PATIENCE_NS INT64_C(10000000000)
 
+static const char not_ours[] = "it is another user's (prof serve --users)";
+
 struct client {
     enum event_source source; /* SOURCE_CLIENT */
     struct client *next, **link;
@@ -83,7 +85,22 @@ static bool has_given_up(const struct mapped_ledger *ledger)
            atomic_load(&handover_answer(ledger->control)->state) == HANDOVER_KEPT;
 }
 
-/* Takes the ledger that came with a hello. False with *why. */
+/* Why a process isn't taken, whatever it says; NULL: it is. */
+static const char *objection(const struct client *client)
+{
+    if (!client->is_welcome)
+        return not_ours;
+    int pidfd = client->peer.pid > 0 ? -1 : process_end_open(client->fd, 0, 0);
+    if (client->peer.pid <= 0 && pidfd < 0)
+        return "its pid namespace can't be seen from here: that takes Linux 6.5, or a collector "
+               "outside of containers";
+    if (pidfd >= 0)
+        close(pidfd);
+    return NULL;
+}
+
+/* Takes the ledger that came with a hello, or tells the process why not: *why, if it was not NULL,
+ * or what is wrong with the ledger. False with *why. */
 static bool take_ledger(struct collector *collector, struct client *client, uint64_t size,
                         struct mapped_ledger *ledger, const char **why)
 {
@@ -91,13 +108,14 @@ static bool take_ledger(struct collector *collector, struct client *client, uint
         *why = "a ledger was announced and none came";
         return false;
     }
+    const char *objection = *why;
     *why = map_ledger(client->passed_fd, size, ledger);
     close(client->passed_fd);
     client->passed_fd = -1;
     if (!*why && has_given_up(ledger))
         *why = "it ended before it was taken, and has written its profiles to its LIBPROF_DIR";
-    else if (!*why && !client->is_welcome)
-        *why = "it is another user's (prof serve --users)";
+    else if (!*why)
+        *why = objection;
     welcome_answer(&collector->welcome, ledger, *why ? HANDOVER_REFUSED : HANDOVER_TAKEN);
     if (*why)
         unmap_ledger(ledger);
@@ -109,6 +127,18 @@ static bool is_same_image(const struct process *known, const struct mapped_ledge
     return known->ledger.base && (int64_t)ledger->view.header->start_ns == known->start_ns;
 }
 
+/* The running process at the other end. */
+static struct process *find_sender(struct collector *collector, const struct client *client)
+{
+    if (client->peer.pid > 0)
+        return registry_find_running(&collector->registry, client->peer.pid);
+    int pidfd = process_end_open(client->fd, 0, 0);
+    struct process *process = pidfd < 0 ? NULL : registry_find_pidfd(&collector->registry, pidfd);
+    if (pidfd >= 0)
+        close(pidfd);
+    return process;
+}
+
 /* The process that says hello, if it is there already: as another program, or to send a dump;
  * that may be read after its end has been noticed. */
 static struct process *find_known(struct collector *collector, const struct client *client,
@@ -117,8 +147,8 @@ static struct process *find_known(struct collector *collector, const struct clie
     struct registry *registry = &collector->registry;
     struct process_status status;
     char id[16];
-    struct process *known = registry_find_running(registry, client->peer.pid);
-    if (known || hello->ledger_size)
+    struct process *known = find_sender(collector, client);
+    if (known || hello->ledger_size || client->peer.pid <= 0)
         return known;
     snprintf(id, sizeof id, "%d", (int)client->peer.pid);
     known = registry_find(registry, id);
@@ -142,13 +172,12 @@ static bool take_hello(struct collector *collector, struct client *client,
         .asked_by = hello->asked_by <= 64 ? (int)hello->asked_by : 0,
         .exe = exe,
     };
-    if (hello->ledger_size) {
-        if (!take_ledger(collector, client, hello->ledger_size, &entry.ledger, why))
-            return false;
-    } else if (!client->is_welcome) {
-        *why = "it is another user's (prof serve --users)";
+    *why = objection(client);
+    if (hello->ledger_size &&
+        !take_ledger(collector, client, hello->ledger_size, &entry.ledger, why))
         return false;
-    }
+    if (*why)
+        return false;
     struct process *known = find_known(collector, client, hello);
     if (known && (!hello->ledger_size || is_same_image(known, &entry.ledger))) {
         unmap_ledger(&entry.ledger);
@@ -169,7 +198,7 @@ static bool take_hello(struct collector *collector, struct client *client,
 static bool take_dump(struct collector *collector, struct client *client,
                       const struct handover_dump *dump)
 {
-    struct process *process = registry_find_running(&collector->registry, client->peer.pid);
+    struct process *process = find_sender(collector, client);
     struct error err;
     if (!process)
         return true; /* forgotten meanwhile: nothing to write from */
@@ -226,7 +255,7 @@ static bool take_frame(void *context, enum handover_type type, const unsigned ch
         return take_dump(collector, client, &dump);
     }
     if (!client->is_welcome) {
-        *why = "it is another user's (prof serve --users)";
+        *why = not_ours;
         return false;
     }
     if (!client->process)

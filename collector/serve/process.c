@@ -69,6 +69,11 @@ const char *process_id(const struct process *process)
     return atomic_load(&process->superseded) ? process->full_id : process->pid_text;
 }
 
+pid_t process_shown_pid(const struct process *process)
+{
+    return process->pid > 0 ? process->pid : process->own_pid;
+}
+
 void process_hold(struct process *process)
 {
     atomic_fetch_add(&process->references, 1);

@@ -66,8 +66,8 @@ struct process {
     pid_t pid;           /* as the collector sees it; 0: it doesn't */
     pid_t own_pid;       /* as it sees itself: what the names of its files have then */
     unsigned generation; /* from 1: programs seen under this pid (exec, or a pid used again) */
-    char pid_text[16];   /* "4242" */
-    char full_id[32];    /* "4242.1" */
+    char pid_text[32]; /* "4242"; of one that the collector doesn't see: "7@1", own_pid @ number */
+    char full_id[32];  /* "4242.1" */
     uid_t uid;
     int pidfd;     /* -1: it had ended before we could ask */
     int asked_by;  /* the signal by which it can be asked; 0: none */
@@ -117,6 +117,10 @@ void process_release(struct process *process);
 /* How the process is called in URLs and commands: its pid, or "PID.GENERATION"
  * once a newer program has the pid. Valid as long as the process. */
 const char *process_id(const struct process *process);
+
+/* The pid in its files' names and on show: the collector's number for it if there is one, else
+ * its own. */
+pid_t process_shown_pid(const struct process *process);
 
 /* "running", "exited 0", "killed by 9", "ended", "execed" into text. */
 void process_state_text(const struct process_status *status, char *text, size_t size);

@@ -36,7 +36,7 @@ int process_end_open(int connection, pid_t pid, uint64_t boot_ns)
     if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD_0, &pidfd, &size) == 0)
         return pidfd;
     struct proc_stat stat;
-    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (pidfd < 0)
         return -1;
     /* A process can't have started after its own hello: ticks are of CLOCK_BOOTTIME. */
@@ -59,7 +59,8 @@ static bool read_exit(struct process *process, int *status)
         *status = info.exit_code;
         return true;
     }
-    if (!proc_stat_read(process->pid, &stat) || (stat.state != 'Z' && stat.state != 'X'))
+    if (process->pid <= 0 || !proc_stat_read(process->pid, &stat) ||
+        (stat.state != 'Z' && stat.state != 'X'))
         return false;
     *status = stat.exit_code;
     return true;

@@ -13,7 +13,7 @@
 
 /* A pidfd of the process that connected `connection` and said hello at boot_ns
  * (CLOCK_BOOTTIME), or -1 when it has ended (a later process with its pid is not
- * taken for it). */
+ * taken for it). pid 0: one that we don't see; -1 before Linux 6.5. */
 int process_end_open(int connection, pid_t pid, uint64_t boot_ns);
 
 /* Watches a new process; one that has ended already is handled at once. */

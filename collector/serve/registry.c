@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define PIDFD_FS 0x50494446 /* linux/magic.h: PID_FS_MAGIC */
 
 void registry_init(struct registry *registry)
 {
@@ -24,12 +28,16 @@ void registry_add(struct registry *registry, struct process *process)
     process_hold(process);
     pthread_mutex_lock(&registry->lock);
     process->generation = 1;
-    for (struct process *other = registry->first; other; other = other->next)
+    for (struct process *other = registry->first; other && process->pid > 0; other = other->next)
         if (other->pid == process->pid) {
             process->generation = other->generation + 1;
             atomic_store(&other->superseded, true);
         }
-    snprintf(process->pid_text, sizeof process->pid_text, "%d", (int)process->pid);
+    if (process->pid > 0)
+        snprintf(process->pid_text, sizeof process->pid_text, "%d", (int)process->pid);
+    else
+        snprintf(process->pid_text, sizeof process->pid_text, "%d@%u", (int)process->own_pid,
+                 ++registry->foreign);
     snprintf(process->full_id, sizeof process->full_id, "%d.%u", (int)process->pid,
              process->generation);
     process->prev = registry->last;
@@ -60,8 +68,22 @@ static struct process *find(struct registry *registry, long pid, unsigned long g
     return process;
 }
 
+static struct process *find_foreign(struct registry *registry, const char *id)
+{
+    pthread_mutex_lock(&registry->lock);
+    struct process *process = registry->first;
+    while (process && (process->pid > 0 || strcmp(process->pid_text, id) != 0))
+        process = process->next;
+    if (process)
+        process_hold(process);
+    pthread_mutex_unlock(&registry->lock);
+    return process;
+}
+
 struct process *registry_find(struct registry *registry, const char *id)
 {
+    if (strchr(id, '@'))
+        return find_foreign(registry, id);
     char *end;
     unsigned long generation = 0;
     if (*id < '0' || *id > '9')
@@ -74,7 +96,24 @@ struct process *registry_find(struct registry *registry, const char *id)
 
 struct process *registry_find_running(struct registry *registry, pid_t pid)
 {
-    return find(registry, pid, 0, true);
+    return pid > 0 ? find(registry, pid, 0, true) : NULL;
+}
+
+struct process *registry_find_pidfd(struct registry *registry, int pidfd)
+{
+    struct statfs kind;
+    struct stat info, other;
+    if (fstatfs(pidfd, &kind) < 0 || kind.f_type != PIDFD_FS || fstat(pidfd, &info) < 0)
+        return NULL;
+    pthread_mutex_lock(&registry->lock);
+    struct process *process = registry->last;
+    while (process && (process->status.state != PROCESS_RUNNING || process->pidfd < 0 ||
+                       fstat(process->pidfd, &other) < 0 || other.st_ino != info.st_ino))
+        process = process->prev;
+    if (process)
+        process_hold(process);
+    pthread_mutex_unlock(&registry->lock);
+    return process;
 }
 
 struct process **registry_list(struct registry *registry, size_t *n)

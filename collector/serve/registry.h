@@ -15,6 +15,7 @@ struct registry {
     pthread_mutex_t lock; /* protects all below, and what process.h says */
     struct process *first, *last;
     size_t count, running;
+    unsigned foreign; /* processes of other pid namespaces ever registered */
     uint64_t seen;    /* processes ever registered */
     uint64_t changes; /* grows with every arrival and end */
 };
@@ -31,6 +32,10 @@ struct process *registry_find(struct registry *registry, const char *id);
 
 /* The newest running program of a pid, or NULL. The caller gets a reference. */
 struct process *registry_find_running(struct registry *registry, pid_t pid);
+
+/* The running process that a pidfd stands for, where the kernel tells pidfds of two processes
+ * apart (Linux 6.9). NULL: not known. The caller gets a reference. */
+struct process *registry_find_pidfd(struct registry *registry, int pidfd);
 
 /* All of them, oldest first: a malloc'ed array of references; *n: how many.
  * registry_list_free gives it back. */

@@ -47,7 +47,7 @@ static uint32_t threads_now(const struct process *process)
     struct stat task;
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/task", (int)process->pid);
-    if (process->pidfd < 0 || stat(path, &task) < 0 || task.st_nlink <= 2)
+    if (process->pid <= 0 || process->pidfd < 0 || stat(path, &task) < 0 || task.st_nlink <= 2)
         return 0;
     /* it lives: the folder was its own, not another's of the same number */
     return poll(&end, 1, 0) == 0 ? (uint32_t)task.st_nlink - 2 : 0;

@@ -69,7 +69,7 @@ static void put_process(struct writer *w, struct registry *registry, struct proc
     bool running = status.state == PROCESS_RUNNING;
     json_key(w, "id", true);
     writer_put_json(w, process_id(process));
-    json_number(w, "pid", process->pid);
+    json_number(w, "pid", process_shown_pid(process));
     json_text(w, "name", process_name(process));
     json_text(w, "exe", process->exe);
     put_command_line(w, process);
