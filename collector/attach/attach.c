@@ -30,7 +30,7 @@
  * one of them may hold a lock that was not seen. Detaching takes no lock, and nothing else may
  * run meanwhile: a thread could make a timer that is not found any more. */
 #define ALONE_NS (2000 * MS)
-#define LOAD_NS (60000 * MS) /* each of its system calls is looked at: slow on a busy machine */
+#define LOAD_NS (20000 * MS) /* each of its system calls is looked at: slow on a busy machine */
 #define SIGNAL_NS (5000 * MS)
 
 /* The functions of the target that are called, and what calls need. */
