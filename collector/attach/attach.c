@@ -22,6 +22,7 @@
 #include "attach/tracee.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/peek.h"
 #include "wire/attach_order.h"
 
 #define MS INT64_C(1000000)
@@ -146,7 +147,7 @@ static bool is_library_path(struct work *work, uint64_t address)
 {
     char path[sizeof work->path];
     size_t length = strlen(work->path) + 1;
-    return remote_read(work->pid, address, path, length) && memcmp(path, work->path, length) == 0;
+    return peek(work->pid, address, path, length) && memcmp(path, work->path, length) == 0;
 }
 
 static void fetch_ledger(struct work *work, int fd)
@@ -233,7 +234,7 @@ static bool find_library(pid_t pid, const struct wanted *wanted, uint64_t *start
             m->permissions[1] != 'w' || (wanted->inode && m->inode != wanted->inode))
             continue;
         unsigned char *bytes = mem_alloc(size);
-        if (remote_read(pid, m->start, bytes, size))
+        if (peek(pid, m->start, bytes, size))
             for (size_t at = 0; at + sizeof *copy <= size && !found; at += 8) {
                 memcpy(copy, bytes + at, sizeof *copy);
                 found = attach_order_is(copy, size - at) && is_wanted(wanted, copy);
@@ -294,10 +295,10 @@ static bool arm_again(struct work *work, const struct image *image, struct attac
     struct attach_order order;
     if (!remote_write(work->pid, work->order, &image->order,
                       offsetof(struct attach_order, state)) ||
-        !remote_read(work->pid, work->order, &order, sizeof order))
+        !peek(work->pid, work->order, &order, sizeof order))
         return fail_with(err, "process %d cannot be written to", (int)work->pid);
     return make_call(work, order.arm, 0, 0, watch_loading, ALONE_NS, err) &&
-           remote_read(work->pid, work->order, &order, sizeof order) &&
+           peek(work->pid, work->order, &order, sizeof order) &&
            take_answer(work, &order, result, err);
 }
 
@@ -370,7 +371,7 @@ static bool detach_step(struct work *work, unsigned timeout_ms, uint64_t start,
     if (!call_begin(&work->call, work->pid, work->thread, &work->functions.code, err))
         return false;
     bool good = make_call(work, order->detach, 0, 0, NULL, LOAD_NS, err) &&
-                remote_read(work->pid, work->order, order, sizeof *order);
+                peek(work->pid, work->order, order, sizeof *order);
     if (good && order->state == ATTACH_DETACHED && !used && !order->pending &&
         work->tracee.stopped_at)
         unload(work, start, result);

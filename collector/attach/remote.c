@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/peek.h"
 
 #define SEGMENTS_MAX 64
 #define SYMBOLS_MAX (1u << 20) /* more than any library exports: the table is damaged */
@@ -70,12 +70,6 @@ const struct remote_mapping *remote_maps_object(const struct remote_maps *maps, 
     return NULL;
 }
 
-bool remote_read(pid_t pid, uint64_t address, void *buffer, size_t size)
-{
-    struct iovec here = {buffer, size}, there = {(void *)(uintptr_t)address, size};
-    return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
-}
-
 bool remote_write(pid_t pid, uint64_t address, const void *buffer, size_t size)
 {
     char path[32];
@@ -104,9 +98,9 @@ static bool read_dynamic(pid_t pid, uint64_t base, struct dynamic *dynamic)
     ElfW(Ehdr) header;
     ElfW(Phdr) segments[SEGMENTS_MAX];
     memset(dynamic, 0, sizeof *dynamic);
-    if (!remote_read(pid, base, &header, sizeof header) ||
-        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phnum > SEGMENTS_MAX ||
-        !remote_read(pid, base + header.e_phoff, segments, header.e_phnum * sizeof *segments))
+    if (!peek(pid, base, &header, sizeof header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+        header.e_phnum > SEGMENTS_MAX ||
+        !peek(pid, base + header.e_phoff, segments, header.e_phnum * sizeof *segments))
         return false;
     for (size_t n = 0; n < header.e_phnum; n++) {
         if (segments[n].p_type != PT_DYNAMIC)
@@ -115,8 +109,7 @@ static bool read_dynamic(pid_t pid, uint64_t base, struct dynamic *dynamic)
         uint64_t bias = header.e_type == ET_DYN ? base : 0;
         ElfW(Dyn) entry;
         for (size_t i = 0; i < count; i++) {
-            if (!remote_read(pid, bias + segments[n].p_vaddr + i * sizeof entry, &entry,
-                             sizeof entry) ||
+            if (!peek(pid, bias + segments[n].p_vaddr + i * sizeof entry, &entry, sizeof entry) ||
                 entry.d_tag == DT_NULL)
                 break;
             switch (entry.d_tag) {
@@ -148,22 +141,22 @@ static bool read_dynamic(pid_t pid, uint64_t base, struct dynamic *dynamic)
 static uint32_t count_symbols(pid_t pid, const struct dynamic *dynamic)
 {
     uint32_t head[4] = {0}, last = 0;
-    if (dynamic->hash && remote_read(pid, dynamic->hash, head, 2 * sizeof *head))
+    if (dynamic->hash && peek(pid, dynamic->hash, head, 2 * sizeof *head))
         return head[1];
-    if (!dynamic->gnu_hash || !remote_read(pid, dynamic->gnu_hash, head, sizeof head) ||
+    if (!dynamic->gnu_hash || !peek(pid, dynamic->gnu_hash, head, sizeof head) ||
         head[0] > SYMBOLS_MAX)
         return 0;
     uint64_t buckets = dynamic->gnu_hash + 16 + (uint64_t)head[2] * sizeof(ElfW(Addr));
     uint64_t chains = buckets + (uint64_t)head[0] * 4;
     uint32_t *bucket = calloc(head[0] + 1, sizeof *bucket);
-    if (bucket && remote_read(pid, buckets, bucket, head[0] * sizeof *bucket))
+    if (bucket && peek(pid, buckets, bucket, head[0] * sizeof *bucket))
         for (uint32_t n = 0; n < head[0]; n++)
             last = bucket[n] > last ? bucket[n] : last;
     free(bucket);
     if (last < head[1])
         return head[1];
     for (uint32_t hash = 0; last < SYMBOLS_MAX; last++)
-        if (!remote_read(pid, chains + (uint64_t)(last - head[1]) * 4, &hash, 4) || hash & 1)
+        if (!peek(pid, chains + (uint64_t)(last - head[1]) * 4, &hash, 4) || hash & 1)
             return last + 1;
     return 0;
 }
@@ -191,8 +184,8 @@ uint64_t remote_symbol(pid_t pid, uint64_t base, const char *name)
         return 0;
     ElfW(Sym) *symbols = malloc(count * sizeof *symbols);
     char *strings = malloc(dynamic.strings_size + 1);
-    if (symbols && strings && remote_read(pid, dynamic.symbols, symbols, count * sizeof *symbols) &&
-        remote_read(pid, dynamic.strings, strings, dynamic.strings_size))
+    if (symbols && strings && peek(pid, dynamic.symbols, symbols, count * sizeof *symbols) &&
+        peek(pid, dynamic.strings, strings, dynamic.strings_size))
         value = search(symbols, count, strings, dynamic.strings_size, name);
     free(symbols);
     free(strings);
@@ -203,11 +196,11 @@ uint64_t remote_handle(pid_t pid, uint64_t r_debug, uint64_t base)
 {
     struct r_debug debug;
     struct link_map map;
-    if (!remote_read(pid, r_debug, &debug, sizeof debug))
+    if (!peek(pid, r_debug, &debug, sizeof debug))
         return 0;
     uint64_t at = (uintptr_t)debug.r_map;
     for (int n = 0; at && n < OBJECTS_MAX; n++, at = (uintptr_t)map.l_next) {
-        if (!remote_read(pid, at, &map, sizeof map))
+        if (!peek(pid, at, &map, sizeof map))
             return 0;
         if (map.l_addr == base)
             return at;
@@ -226,7 +219,7 @@ int remote_copy(pid_t pid, uint64_t base)
          fd >= 0 && m && m < maps.maps + maps.count && m->inode == first->inode; m++) {
         size_t size = m->limit - m->start;
         unsigned char *bytes = malloc(size);
-        if (!bytes || !remote_read(pid, m->start, bytes, size) ||
+        if (!bytes || !peek(pid, m->start, bytes, size) ||
             pwrite(fd, bytes, size, (off_t)m->offset) != (ssize_t)size) {
             close(fd);
             fd = -1;
@@ -247,7 +240,7 @@ bool remote_find_code(pid_t pid, const struct remote_maps *maps,
             continue;
         size_t size = m->limit - m->start;
         unsigned char *bytes = malloc(size);
-        if (bytes && remote_read(pid, m->start, bytes, size))
+        if (bytes && peek(pid, m->start, bytes, size))
             found = arch_find_code(bytes, size, m->start, code);
         free(bytes);
     }

@@ -35,8 +35,7 @@ const struct remote_mapping *remote_maps_find(const struct remote_maps *maps, ui
  * begins with `prefix`, or NULL. */
 const struct remote_mapping *remote_maps_object(const struct remote_maps *maps, const char *prefix);
 
-/* All `size` bytes, or false. remote_write reaches read-only pages too. */
-bool remote_read(pid_t pid, uint64_t address, void *buffer, size_t size);
+/* All `size` bytes, or false; read-only pages too. base/peek.h reads. */
 bool remote_write(pid_t pid, uint64_t address, const void *buffer, size_t size);
 
 /* The address of an exported symbol of the object whose ELF header lies at `base`; 0 if it

@@ -4,16 +4,16 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <signal.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/peek.h"
 #include "runtime/config.h"
 #include "wire/directory.h"
 #include "wire/handover.h"
@@ -124,16 +124,11 @@ static bool check_status(pid_t pid, struct target *target, struct error *err)
     if (target->asked_by < 1 || target->asked_by > 64)
         return fail_with(err, "libprof found no free signal there by which it could be asked");
     if (!(mask >> (target->asked_by - 1) & 1))
-        return fail_with(err, "it doesn't listen: signal %d, by which libprof is asked there, isn't "
-                              "handled (a sandbox, or the program took it away)",
+        return fail_with(err,
+                         "it doesn't listen: signal %d, by which libprof is asked there, isn't "
+                         "handled (a sandbox, or the program took it away)",
                          target->asked_by);
     return true;
-}
-
-static bool read_memory(pid_t pid, uintptr_t from, void *to, size_t size)
-{
-    struct iovec local = {to, size}, remote = {(void *)from, size};
-    return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
 /* Where it writes to, as its ledger says: programs write over their environment (a title for
@@ -143,12 +138,12 @@ static void read_directory(pid_t pid, const struct target *target)
     struct ledger_header header;
     uint32_t length;
     char dir[CONFIG_PATH_MAX];
-    if (!read_memory(pid, target->ledger, &header, sizeof header) ||
-        header.magic != LEDGER_MAGIC || header.version != LEDGER_VERSION || !header.dir)
+    if (!peek(pid, target->ledger, &header, sizeof header) || header.magic != LEDGER_MAGIC ||
+        header.version != LEDGER_VERSION || !header.dir)
         return;
     uintptr_t string = target->ledger + header.sections[LEDGER_STRINGS].offset + header.dir;
-    if (read_memory(pid, string, &length, sizeof length) && length < sizeof dir &&
-        read_memory(pid, string + sizeof length, dir, length)) {
+    if (peek(pid, string, &length, sizeof length) && length < sizeof dir &&
+        peek(pid, string + sizeof length, dir, length)) {
         dir[length] = '\0';
         strcpy(config.dir, dir);
     }

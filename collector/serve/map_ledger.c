@@ -1,10 +1,11 @@
 #include "serve/map_ledger.h"
 
+#include "base/peek.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 /* Largest ledger taken: LIBPROF_MAX_MEMORY=64g in exact mode. Address space only. */
 #define LEDGER_SIZE_MAX (UINT64_C(1) << 40)
@@ -47,9 +48,8 @@ const char *map_ledger(int fd, uint64_t claimed, struct mapped_ledger *mapped)
 
 static bool copy_bytes(const struct mapped_ledger *mapped, uint64_t offset, uint64_t size)
 {
-    struct iovec to = {(char *)mapped->base + offset, size};
-    struct iovec from = {(void *)(mapped->copied_at + offset), size};
-    return !size || process_vm_readv(mapped->copied_from, &to, 1, &from, 1, 0) == (ssize_t)size;
+    return peek(mapped->copied_from, mapped->copied_at + offset, (char *)mapped->base + offset,
+                size);
 }
 
 /* What of a section is in memory and read by anybody: not the indices. */
@@ -65,9 +65,7 @@ static uint64_t section_bytes(const struct ledger_header *header, unsigned n)
 bool refresh_ledger(struct mapped_ledger *mapped)
 {
     struct ledger_header header;
-    struct iovec to = {&header, sizeof header};
-    struct iovec from = {(void *)mapped->copied_at, sizeof header};
-    if (process_vm_readv(mapped->copied_from, &to, 1, &from, 1, 0) != sizeof header)
+    if (!peek(mapped->copied_from, mapped->copied_at, &header, sizeof header))
         return false;
     /* Entries are published by the header: those that it has lie in what is copied after it. */
     bool good = true;
@@ -84,9 +82,8 @@ bool refresh_ledger(struct mapped_ledger *mapped)
 const char *copy_ledger(pid_t pid, uint64_t address, struct mapped_ledger *mapped)
 {
     struct ledger_header header;
-    struct iovec to = {&header, sizeof header}, from = {(void *)address, sizeof header};
     *mapped = (struct mapped_ledger){.copied_from = pid, .copied_at = address};
-    if (process_vm_readv(pid, &to, 1, &from, 1, 0) != sizeof header)
+    if (!peek(pid, address, &header, sizeof header))
         return "its memory may not be read";
     if (header.size < sizeof header || header.size > LEDGER_SIZE_MAX)
         return "the ledger's size is out of range";

@@ -240,12 +240,6 @@ static void read_unit(struct dwarf_file *d, struct unit *u, Dwarf_Die *code)
     ranges_sort(&u->functions);
 }
 
-static const char *string_attribute(Dwarf_Die *die, unsigned name)
-{
-    Dwarf_Attribute attribute;
-    return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
-}
-
 static unsigned number_attribute(Dwarf_Die *die, unsigned name)
 {
     Dwarf_Attribute attribute;
@@ -386,7 +380,7 @@ size_t dwarf_file_lookup(struct dwarf_file *d, uint64_t address,
         read_unit(d, u, &code);
         count_lines(d, &lines);
     }
-    const char *dir = string_attribute(&lines, DW_AT_comp_dir);
+    const char *dir = dwarf_string(&lines, DW_AT_comp_dir);
     const struct range *function = ranges_find(&u->functions, address);
     size_t n = 1;
     memset(frames, 0, sizeof(*frames));

@@ -27,10 +27,10 @@ static const struct dwarf_scope *find_scope(const struct dwarf_scopes *scopes, D
     return low < scopes->n && scopes->list[low].die == die ? &scopes->list[low] : NULL;
 }
 
-static const char *string_attribute(Dwarf_Die *die, unsigned name)
+const char *dwarf_string(Dwarf_Die *die, unsigned attribute)
 {
-    Dwarf_Attribute attribute;
-    return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
+    Dwarf_Attribute found;
+    return dwarf_formstring(dwarf_attr_integrate(die, attribute, &found));
 }
 
 bool dwarf_name_is_mangled(const char *name)
@@ -42,9 +42,9 @@ bool dwarf_name_is_mangled(const char *name)
  * not, it is an internal alias (glibc's __GI_setlocale) that nobody looks for. */
 static const char *linkage_name(Dwarf_Die *die)
 {
-    const char *linkage = string_attribute(die, DW_AT_linkage_name);
+    const char *linkage = dwarf_string(die, DW_AT_linkage_name);
     if (!linkage)
-        linkage = string_attribute(die, DW_AT_MIPS_linkage_name);
+        linkage = dwarf_string(die, DW_AT_MIPS_linkage_name);
     return linkage;
 }
 
@@ -95,7 +95,7 @@ static char *closure_name(Dwarf_Die *scope)
 /* malloc'ed; NULL: this scope is not part of a name. */
 static char *scope_name(Dwarf_Die *scope, bool of_call_operator)
 {
-    const char *name = string_attribute(scope, DW_AT_name);
+    const char *name = dwarf_string(scope, DW_AT_name);
     switch (dwarf_tag(scope)) {
     case DW_TAG_namespace:
         return mem_strdup(name ? name : "(anonymous namespace)");
@@ -128,7 +128,7 @@ char *dwarf_function_name(Dwarf_Die *die, const struct dwarf_scopes *scopes)
     const char *linkage = linkage_name(die);
     if (linkage && dwarf_name_is_mangled(linkage))
         return mem_strdup(linkage);
-    const char *plain = string_attribute(die, DW_AT_name);
+    const char *plain = dwarf_string(die, DW_AT_name);
     if (!plain)
         return linkage ? mem_strdup(linkage) : NULL;
     char *name = mem_strdup(plain);

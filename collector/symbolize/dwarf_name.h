@@ -30,6 +30,9 @@ void dwarf_scopes_add(struct dwarf_scopes *scopes, Dwarf_Off die, Dwarf_Off pare
  */
 char *dwarf_function_name(Dwarf_Die *die, const struct dwarf_scopes *scopes);
 
+/* A string of the DIE or of the one it was made from; NULL: it has none. */
+const char *dwarf_string(Dwarf_Die *die, unsigned attribute);
+
 /* Is it a name that a compiler has mangled (C++, Rust, D)? */
 bool dwarf_name_is_mangled(const char *name);
 
