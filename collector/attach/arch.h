@@ -74,6 +74,9 @@ size_t arch_frame_size(const struct arch_state *state);
 uint64_t arch_frame(const struct arch_state *state, uint64_t restorer, uint64_t address,
                     unsigned char *buffer);
 
+/* The stack pointer at the rt_sigreturn of the frame for which arch_frame returned `sp`. */
+uint64_t arch_return_sp(uint64_t sp);
+
 /* Lets the thread continue at `pc` with that stack and up to six arguments. */
 struct arch_call {
     uint64_t pc, sp;

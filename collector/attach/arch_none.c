@@ -49,6 +49,11 @@ uint64_t arch_frame(const struct arch_state *state, uint64_t restorer, uint64_t 
     return 0;
 }
 
+uint64_t arch_return_sp(uint64_t sp)
+{
+    return sp;
+}
+
 bool arch_set_call(pid_t tid, const struct arch_state *state, const struct arch_call *call)
 {
     return not_here();

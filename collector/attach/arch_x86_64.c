@@ -228,6 +228,11 @@ uint64_t arch_frame(const struct arch_state *state, uint64_t restorer, uint64_t 
     return address + (uint64_t)(frame - buffer);
 }
 
+uint64_t arch_return_sp(uint64_t sp)
+{
+    return sp + 8; /* the call's return has taken the return address */
+}
+
 bool arch_set_call(pid_t tid, const struct arch_state *state, const struct arch_call *call)
 {
     arch_registers r = state->registers;

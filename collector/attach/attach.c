@@ -110,6 +110,8 @@ static bool find_safe_point(struct work *work, unsigned timeout_ms, struct attac
         nanosleep(&nap, NULL);
         if (nap.tv_nsec < 20000000)
             nap.tv_nsec += nap.tv_nsec / 2;
+        if (!safe_point_refresh(work->safe, err))
+            return false;
     }
 }
 

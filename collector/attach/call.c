@@ -46,7 +46,7 @@ static int run_to_syscall(struct call *call, int64_t deadline_ns, bool *late)
     *late = false;
     if (ptrace(PTRACE_SYSCALL, call->tid, 0, 0) != 0)
         return -1;
-    return tracee_wait(call->tid, deadline_ns, late);
+    return tracee_wait(call->tid, TRACEE_TO_SYSCALLS, deadline_ns, late);
 }
 
 /* From a stop at a system call to the event stop in which registers can be given back.
@@ -56,7 +56,7 @@ static bool to_event_stop(struct call *call)
     bool late;
     if (ptrace(PTRACE_INTERRUPT, call->tid, 0, 0) != 0 || ptrace(PTRACE_CONT, call->tid, 0, 0) != 0)
         return false;
-    int status = tracee_wait(call->tid, clock_monotonic() + SYSCALL_NS, &late);
+    int status = tracee_wait(call->tid, TRACEE_RUN, clock_monotonic() + SYSCALL_NS, &late);
     return status != -1 && tracee_is_event(status);
 }
 
@@ -132,7 +132,8 @@ static bool at_entry(struct call *call, call_watch watch, void *arg)
         call->running = false;
         return false;
     }
-    if (now.number == SYS_rt_sigreturn) {
+    /* the library lets its own signal through to the thread: its handlers return, too */
+    if (now.number == SYS_rt_sigreturn && now.sp == arch_return_sp(call->sp)) {
         hold_return(call, &now);
         return false;
     }
@@ -157,7 +158,7 @@ bool call_wait(struct call *call, call_watch watch, void *arg, int64_t deadline_
         if (!call->moving && ptrace(PTRACE_SYSCALL, call->tid, 0, 0) != 0)
             return false;
         call->moving = true;
-        int status = tracee_wait(call->tid, deadline_ns, &late);
+        int status = tracee_wait(call->tid, TRACEE_TO_SYSCALLS, deadline_ns, &late);
         if (status == -1) {
             call->running = late;
             return false;

@@ -113,7 +113,7 @@ static int read_tables(Dwfl_Module *module, void **user, const char *name, Dwarf
     return DWARF_CB_OK;
 }
 
-struct safe_point *safe_point_new(pid_t pid, struct error *err)
+bool safe_point_refresh(struct safe_point *safe, struct error *err)
 {
     static char *debug_path;
     static const Dwfl_Callbacks callbacks = {
@@ -121,17 +121,25 @@ struct safe_point *safe_point_new(pid_t pid, struct error *err)
         .find_debuginfo = find_no_debuginfo,
         .debuginfo_path = &debug_path,
     };
-    struct safe_point *safe = mem_zero(1, sizeof *safe);
-    safe->pid = pid;
-    reported = pid;
+    dwfl_end(safe->dwfl);
+    safe->attached = false;
+    reported = safe->pid;
     safe->dwfl = dwfl_begin(&callbacks);
-    int error = safe->dwfl ? dwfl_linux_proc_report(safe->dwfl, pid) : -1;
+    int error = safe->dwfl ? dwfl_linux_proc_report(safe->dwfl, safe->pid) : -1;
     if (error == 0 && dwfl_report_end(safe->dwfl, NULL, NULL) == 0) {
         dwfl_getmodules(safe->dwfl, read_tables, NULL, 0);
-        return safe;
+        return true;
     }
-    fail_with(err, "cannot read the modules of process %d: %s", (int)pid,
-              error > 0 ? strerror(error) : dwfl_errmsg(-1));
+    return fail_with(err, "cannot read the modules of process %d: %s", (int)safe->pid,
+                     error > 0 ? strerror(error) : dwfl_errmsg(-1));
+}
+
+struct safe_point *safe_point_new(pid_t pid, struct error *err)
+{
+    struct safe_point *safe = mem_zero(1, sizeof *safe);
+    safe->pid = pid;
+    if (safe_point_refresh(safe, err))
+        return safe;
     safe_point_free(safe);
     return NULL;
 }

@@ -20,6 +20,8 @@ struct safe_point;
  * *err filled in. */
 struct safe_point *safe_point_new(pid_t pid, struct error *err);
 void safe_point_free(struct safe_point *safe);
+/* Reads them again: a program loads libraries, all the more while it starts. */
+bool safe_point_refresh(struct safe_point *safe, struct error *err);
 
 /* Where an injected library lies that is to be armed or disarmed: no thread may be at work in
  * it. One that waits in a system call of a real function, which a hook called, is not. */

@@ -38,7 +38,7 @@ static bool is_signal(int status)
     return WIFSTOPPED(status) && status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80);
 }
 
-int tracee_wait(pid_t tid, int64_t deadline_ns, bool *late)
+int tracee_wait(pid_t tid, enum tracee_run run, int64_t deadline_ns, bool *late)
 {
     struct timespec nap = {0, 20000};
     int status, turns = 0;
@@ -48,7 +48,8 @@ int tracee_wait(pid_t tid, int64_t deadline_ns, bool *late)
         if (found == tid && WIFSTOPPED(status)) {
             if (!is_signal(status))
                 return status;
-            ptrace(PTRACE_CONT, tid, 0, (void *)(intptr_t)WSTOPSIG(status));
+            ptrace(run == TRACEE_RUN ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0,
+                   (void *)(intptr_t)WSTOPSIG(status));
             continue;
         }
         if (found == tid || (found < 0 && errno != EINTR))
@@ -112,7 +113,7 @@ static bool wait_stopped(struct tracee *tracee, size_t first, int64_t deadline_n
     bool late = false;
     for (size_t n = first; n < tracee->count; n++) {
         bool is_late;
-        if (tracee_wait(tracee->threads[n], deadline_ns, &is_late) != -1)
+        if (tracee_wait(tracee->threads[n], TRACEE_RUN, deadline_ns, &is_late) != -1)
             tracee->threads[kept++] = tracee->threads[n];
         else if (is_late) {
             tracee->threads[kept++] = tracee->threads[n];
@@ -170,7 +171,7 @@ bool tracee_pause(pid_t tid)
 {
     bool late;
     ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-    return tracee_wait(tid, clock_monotonic() + STOP_NS, &late) != -1;
+    return tracee_wait(tid, TRACEE_RUN, clock_monotonic() + STOP_NS, &late) != -1;
 }
 
 void tracee_forget(struct tracee *tracee, pid_t tid)
@@ -229,7 +230,7 @@ void tracee_release(struct tracee *tracee, pid_t except)
         if (ptrace(PTRACE_DETACH, tid, 0, 0) != 0 && errno == ESRCH) {
             /* it has not stopped yet, and only a stopped thread can be let go */
             bool late;
-            if (tracee_wait(tid, clock_monotonic() + STOP_NS, &late) != -1)
+            if (tracee_wait(tid, TRACEE_RUN, clock_monotonic() + STOP_NS, &late) != -1)
                 ptrace(PTRACE_DETACH, tid, 0, 0);
         }
     }

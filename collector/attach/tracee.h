@@ -45,12 +45,18 @@ void tracee_release(struct tracee *tracee, pid_t except);
 /* Frees what tracee_stop allocated. */
 void tracee_free(struct tracee *tracee);
 
+/* How a thread goes on after a signal that came while it was waited for. */
+enum tracee_run {
+    TRACEE_RUN,         /* to the stop that tracee_pause asked for */
+    TRACEE_TO_SYSCALLS, /* stopping at the beginning and the end of each system call */
+};
+
 /*
- * Waits until the thread, which runs, stops again. Signals that come for it in the
+ * Waits until the thread, which runs in that way, stops again. Signals that come for it in the
  * meantime reach it. Returns the wait status, or -1: it ended, or deadline_ns
  * (CLOCK_MONOTONIC) passed; *late tells which.
  */
-int tracee_wait(pid_t tid, int64_t deadline_ns, bool *late);
+int tracee_wait(pid_t tid, enum tracee_run run, int64_t deadline_ns, bool *late);
 
 /* Is a signal pending that the thread does not block? */
 bool tracee_has_signal(pid_t tid);

@@ -15,7 +15,7 @@ from run import LONG, PROF, skip, target, tests  # noqa: E402
 
 FOLDER = tempfile.mkdtemp(prefix='attach-test-')
 SOCKET = FOLDER + '/socket'
-CYCLES = 1000 if LONG else 3
+CYCLES = 1000 if LONG else 12
 
 
 def prof(*arguments, **more):
@@ -264,9 +264,8 @@ with open('/proc/sys/kernel/yama/ptrace_scope') if os.path.exists(
     if os.geteuid() != 0 and scope.read().strip() not in ('', '0'):
         skip('Yama lets only root trace processes that are not children')
 try:
-    short = [nothing_is_left, a_program_that_does_everything_at_once, blocks_since_then_are_counted,
-             waiting_calls_go_on, refusals_are_one_line, in_other_namespaces]
-    tests(*short, *([the_injector_may_die] if LONG else []))
+    tests(nothing_is_left, a_program_that_does_everything_at_once, blocks_since_then_are_counted,
+          the_injector_may_die, waiting_calls_go_on, refusals_are_one_line, in_other_namespaces)
 finally:
     for program in started:
         program.kill()
