@@ -4,7 +4,7 @@
  *
  * Usual context: a vfork child, or a forked one of a threaded program: nothing
  * here may lock or allocate, a child without a ledger of its own writes nothing,
- * and it isn't made to start a recorder for it (gate_active). posix_spawn is spawn.c's; system
+ * and it isn't made to start the profiler for it (gate_active). posix_spawn is spawn.c's; system
  * and popen exec inside libc: the shell looks after itself (runtime/follow.h).
  */
 #include "dump/dump.h"

@@ -28,7 +28,7 @@ sighandler_t __sysv_signal(int signo, sighandler_t handler);
 static _Atomic(uint32_t) dying_pid; /* who already dumps because of a fatal signal */
 
 /* Is the signal ours? Resolves the real functions on a process's first call; asks
- * nothing of the recorder, which a forked child would have to start for it. */
+ * nothing of the profiler, which a forked child would have to start for it. */
 static bool ours(int signo)
 {
     if (!real.sigaction)

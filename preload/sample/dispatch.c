@@ -105,7 +105,8 @@ void dispatch_start(bool active)
 {
     if (!active || own_signal) /* a forked child has its parent's handler */
         return;
-    int signal = config.cpu_signal ? (int)config.cpu_signal : signals_pick_realtime(attach_is_injected());
+    int signal =
+        config.cpu_signal ? (int)config.cpu_signal : signals_pick_realtime(attach_is_injected());
     if (signal && signals_own(signal, handle, SA_RESTART | SA_ONSTACK, SIGNALS_CHAINED))
         own_signal = handover_asked_by = signal;
 }

@@ -1,6 +1,6 @@
 /*
  * The constructor: the point from which libprof is at work also in a program
- * that allocates nothing. Allocation hooks may have started the recorder before,
+ * that allocates nothing. Allocation hooks may have started the profiler before,
  * from another library's constructor.
  */
 #include "dump/dump.h"

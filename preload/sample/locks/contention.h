@@ -44,7 +44,7 @@ extern _Atomic(uint32_t) contention_mode __attribute__((visibility("hidden")));
 /* Called by profiler_start when it has decided. */
 void contention_start(bool active);
 
-/* Starts the recorder if it hasn't been. Are waits looked at at all? When this
+/* Starts the profiler if it hasn't been. Are waits looked at at all? When this
  * returns, the real functions are known. */
 bool contention_on_slow(void);
 
