@@ -61,6 +61,9 @@ void arch_undo_interruption(pid_t tid);
 /* The same for a state that was read. */
 void arch_undo_interruption_of(struct arch_state *state);
 
+/* Has the system call that the stop interrupted made again from its beginning, with its timeout. */
+void arch_restart_of(struct arch_state *state);
+
 uint64_t arch_stack_pointer(const struct arch_state *state);
 
 /*
@@ -89,7 +92,8 @@ bool arch_set_call(pid_t tid, const struct arch_state *state, const struct arch_
 /* In a stop at a system call: its number and arguments; at its end its result. */
 bool arch_get_syscall(pid_t tid, struct arch_call *call);
 bool arch_get_result(pid_t tid, long *result);
-/* At the stop at a system call's beginning: makes it another one; -1: none at all. */
+/* At the stop at a system call's beginning: makes it another one; -1: none at all. The thread goes
+ * on at call->pc after it. */
 bool arch_set_syscall(pid_t tid, const struct arch_call *call);
 /* At its end: the arguments and the result that the program is to see. */
 bool arch_end_syscall(pid_t tid, const struct arch_call *call, long result);

@@ -33,6 +33,10 @@ void arch_undo_interruption_of(struct arch_state *state)
 {
 }
 
+void arch_restart_of(struct arch_state *state)
+{
+}
+
 uint64_t arch_stack_pointer(const struct arch_state *state)
 {
     return 0;

@@ -178,6 +178,14 @@ static void restart_from_the_beginning(arch_registers *registers)
     }
 }
 
+void arch_restart_of(struct arch_state *state)
+{
+    arch_registers before = state->registers;
+    restart_from_the_beginning(&state->registers);
+    if (state->registers.rip != before.rip)
+        state->registers.orig_rax = (unsigned long long)-1;
+}
+
 static void fill_context(const struct arch_state *state, ucontext_t *context)
 {
     arch_registers r = state->registers;
@@ -286,6 +294,7 @@ bool arch_set_syscall(pid_t tid, const struct arch_call *call)
     if (ptrace(PTRACE_GETREGS, tid, 0, &r) != 0)
         return false;
     r.orig_rax = (unsigned long long)call->number;
+    r.rip = call->pc;
     return set_arguments(tid, call, &r);
 }
 

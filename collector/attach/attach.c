@@ -95,8 +95,12 @@ static bool find_safe_point(struct work *work, unsigned timeout_ms, struct attac
     const char *why = NULL;
     for (;;) {
         result->attempts++;
-        if (!tracee_stop(&work->tracee, err))
-            return false;
+        bool again;
+        if (!tracee_stop(&work->tracee, &again, err)) {
+            if (!again || clock_monotonic() > deadline)
+                return false;
+            continue;
+        }
         work->thread = safe_point_find(work->safe, &work->tracee, &why);
         if (work->thread)
             return true;

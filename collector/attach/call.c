@@ -118,6 +118,7 @@ static void hold_return(struct call *call, struct arch_call *now)
 {
     bool late;
     now->number = -1;
+    now->pc = call->code.restorer; /* where it goes on if we die now: to the same call again */
     call->running = false;
     call->returned = arch_set_syscall(call->tid, now) &&
                      run_to_syscall(call, clock_monotonic() + SYSCALL_NS, &late) != -1 &&
@@ -137,6 +138,7 @@ static bool at_entry(struct call *call, call_watch watch, void *arg)
         hold_return(call, &now);
         return false;
     }
+    call->handled |= now.number == SYS_rt_sigreturn;
     call->asked = now;
     call->replaced = watch && watch(arg, &now) == CALL_REPLACE && arch_set_syscall(call->tid, &now);
     call->inside = true;
@@ -206,6 +208,10 @@ bool call_end(struct call *call, struct error *err)
             call_syscall(call, SYS_munmap, stack, call->stack_size, 0, 0, 0, 0);
         call->stack = 0;
     }
+    /* The kernel forgets how to go on with an interrupted call when a handler returns
+     * (rt_sigreturn(2), restart_block): it is made again then, from its beginning. */
+    if (call->handled)
+        arch_restart_of(&call->state);
     bool good = arch_write(call->tid, &call->state);
     arch_free(&call->state);
     if (!good && err)

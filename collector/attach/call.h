@@ -28,6 +28,7 @@ struct call {
     bool returned;              /* it has, and its frame's rt_sigreturn was held back */
     bool moving;                /* the thread runs, towards the next stop */
     bool inside;                /* that stop is the end of a system call */
+    bool handled;               /* a signal's handler has returned during a call */
     bool replaced;              /* which is another than was asked for: */
     struct arch_call asked;     /* this one */
 };

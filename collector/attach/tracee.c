@@ -195,10 +195,11 @@ bool tracee_stop_new(struct tracee *tracee)
     return true;
 }
 
-bool tracee_stop(struct tracee *tracee, struct error *err)
+bool tracee_stop(struct tracee *tracee, bool *again, struct error *err)
 {
     int64_t deadline = clock_monotonic() + STOP_NS;
     tracee->count = 0;
+    *again = false;
     tracee->stopped_at = clock_monotonic();
     for (;;) {
         size_t first = tracee->count;
@@ -209,7 +210,8 @@ bool tracee_stop(struct tracee *tracee, struct error *err)
             return fail_with(err, "process %d may not be traced: %s", (int)tracee->pid,
                              strerror(error));
         }
-        if (!wait_stopped(tracee, first, deadline)) {
+        *again = !wait_stopped(tracee, first, deadline);
+        if (*again) {
             tracee_release(tracee, 0);
             return fail_with(err, "a thread of process %d does not stop: it waits in the kernel",
                              (int)tracee->pid);

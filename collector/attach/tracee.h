@@ -27,8 +27,9 @@ struct tracee {
  * Stops every thread, also those born meanwhile. False with *err filled in, and the
  * process running as before: it may not be traced, a thread did not stop within 3 s
  * (it waits in the kernel for a child of vfork(2), say), the process ended.
+ * *again: a later try may succeed, for only a thread was too slow.
  */
-bool tracee_stop(struct tracee *tracee, struct error *err);
+bool tracee_stop(struct tracee *tracee, bool *again, struct error *err);
 
 /* Lets one thread run, until tracee_pause. */
 void tracee_resume(pid_t tid);
