@@ -79,54 +79,74 @@ bool object_contains(const struct dl_phdr_info *info, const void *address)
 
 #define VERSION_HIDDEN 0x8000u /* not the default version (GNU symbol versioning) */
 
-/* The symbol's address if it is the function looked for and defined here. */
-static void *symbol_match(const struct object *object, uint32_t index, const char *name)
+/* Is the symbol the function looked for, and defined here? */
+static bool symbol_matches(const struct object *object, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = &object->symbols[index];
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
-    if (symbol->st_shndx == SHN_UNDEF ||
-        (type != STT_FUNC && type != STT_NOTYPE && type != STT_GNU_IFUNC) ||
-        (object->versions && object->versions[index] & VERSION_HIDDEN) ||
-        strcmp(object->strings + symbol->st_name, name) != 0)
-        return NULL;
-    uintptr_t address = object->bias + symbol->st_value;
-    return type == STT_GNU_IFUNC ? ((void *(*)(void))address)() : (void *)address;
+    return symbol->st_shndx != SHN_UNDEF &&
+           (type == STT_FUNC || type == STT_NOTYPE || type == STT_GNU_IFUNC) &&
+           strcmp(object->strings + symbol->st_name, name) == 0;
 }
 
-static void *gnu_hash_find(const struct object *object, const char *name, uint32_t hash)
+/* Index 0 is no symbol (ELF gABI, "Symbol Table"). */
+#define NO_SYMBOL 0
+
+/* Looks at a symbol: true when it is the default version, which ends the search. *found is
+ * then that one, or else the first version that isn't the default. */
+static bool symbol_ends_search(const struct object *object, uint32_t index, const char *name,
+                               uint32_t *found)
+{
+    bool hidden = object->versions && object->versions[index] & VERSION_HIDDEN;
+    if ((hidden && *found != NO_SYMBOL) || !symbol_matches(object, index, name))
+        return false;
+    *found = index;
+    return !hidden;
+}
+
+static uint32_t gnu_hash_find(const struct object *object, const char *name, uint32_t hash)
 {
     const uint32_t *table = object->gnu_hash;
     uint32_t buckets = table[0], first = table[1], words = table[2], shift = table[3];
     const uint64_t *bloom = (const uint64_t *)(const void *)(table + 4);
+    uint32_t found = NO_SYMBOL;
     if (buckets == 0 || words == 0)
-        return NULL;
+        return NO_SYMBOL;
     uint64_t word = bloom[hash / 64 & (words - 1)]; /* a power of two */
     if (!(word >> hash % 64 & word >> (hash >> shift) % 64 & 1))
-        return NULL;
+        return NO_SYMBOL;
     const uint32_t *bucket = (const uint32_t *)(const void *)(bloom + words);
     const uint32_t *chain = bucket + buckets;
     uint32_t index = bucket[hash % buckets];
     if (index < first)
-        return NULL;
+        return NO_SYMBOL;
     for (;; index++) {
         uint32_t entry = chain[index - first];
-        void *found = (entry | 1) == (hash | 1) ? symbol_match(object, index, name) : NULL;
-        if (found || entry & 1)
+        bool same_hash = (entry | 1) == (hash | 1);
+        if ((same_hash && symbol_ends_search(object, index, name, &found)) || entry & 1)
             return found;
     }
 }
 
+/* DT_HASH: { nbucket, nchain, ... }, nchain being the number of symbols. */
+static uint32_t hash_find(const struct object *object, const char *name)
+{
+    uint32_t found = NO_SYMBOL;
+    for (uint32_t n = 1; object->hash && n < object->hash[1]; n++)
+        if (symbol_ends_search(object, n, name, &found))
+            break;
+    return found;
+}
+
 void *object_define(const struct object *object, const char *name, uint32_t hash)
 {
-    if (object->gnu_hash)
-        return gnu_hash_find(object, name, hash);
-    /* DT_HASH: { nbucket, nchain, ... }, nchain being the number of symbols */
-    for (uint32_t n = 1; object->hash && n < object->hash[1]; n++) {
-        void *found = symbol_match(object, n, name);
-        if (found)
-            return found;
-    }
-    return NULL;
+    uint32_t index = object->gnu_hash ? gnu_hash_find(object, name, hash) : hash_find(object, name);
+    if (index == NO_SYMBOL)
+        return NULL;
+    const ElfW(Sym) *symbol = &object->symbols[index];
+    uintptr_t address = object->bias + symbol->st_value;
+    return ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC ? ((void *(*)(void))address)()
+                                                           : (void *)address;
 }
 
 struct search {

@@ -46,6 +46,20 @@ static void *get(size_t size)
         next = mmap(NULL, (size_t)400 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return (next += size) - size;
 }'''
+OVERFLOW = r'''
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(void)
+{
+    char *volatile block = malloc(24);
+    memset(block, 1, 24);
+    block[24] = 7;
+    free(block);
+    puts("not found");
+    return 0;
+}
+'''
 JAVA = '''public class Large {
     public static void main(String[] arguments) {
         byte[][] blocks = new byte[200][];
@@ -82,10 +96,10 @@ def missing(what):
     print(f'# left out: {what}', flush=True)
 
 
-def build(name, get, *options, compiler='gcc'):
+def build(name, get, *options, compiler='gcc', text=SOURCE):
     source = f'{folder.name}/{name}.c'
     with open(source, 'w') as file:
-        file.write(SOURCE.replace('GET', get))
+        file.write(text.replace('GET', get))
     done = plain([compiler, '-O1', source, '-o', f'{folder.name}/{name}', *options, '-lpthread'])
     return f'{folder.name}/{name}' if done.returncode == 0 else None
 
@@ -257,6 +271,24 @@ def hazard_43_sanitizers_under_prof_run():
             assert said == ["libprof: __asan_init: the program has a sanitizer's allocator: "
                             'no heap profile'], lines
             assert pprof.Profile(dumps['cpu']).total('samples') > 5
+
+
+def hazard_checking_malloc():
+    """glibc's malloc that checks (mallopt(3), MALLOC_CHECK_), before libprof.so and behind it:
+    it finds what it finds without."""
+    program = build('overflow', '', '-w', '-O0', text=OVERFLOW)
+    debug = 'libc_malloc_debug.so.0'
+    tunables = {'GLIBC_TUNABLES': 'glibc.malloc.check=3'}
+    alone = subprocess.run([program], capture_output=True, text=True,
+                           env={**os.environ, **tunables, 'LD_PRELOAD': debug})
+    if alone.returncode == 0:
+        missing('the C library has no ' + debug)
+        return
+    for preload in f'{debug}:{LIBPROF}', f'{LIBPROF}:{debug}':
+        for settings in {}, {'heap_rate': 1}:
+            done = run([program], preload=preload, env_extra=tunables, **settings)
+            assert (done.status, done.out, done.err) == (
+                alone.returncode, alone.stdout, alone.stderr), (preload, done)
 
 
 def hazard_43_thread_sanitizer():
