@@ -117,6 +117,24 @@ void memory_unmap(struct ledger_header *header)
     atomic_store(&trimming, false);
 }
 
+bool memory_find(uintptr_t start, uintptr_t end, struct mappings_range *range)
+{
+    if (!ledger_exists())
+        return false;
+    uintptr_t base = (uintptr_t)ledger;
+    struct mappings_range part = {base, base + round_up(sizeof *ledger, PAGE)};
+    for (unsigned n = 0;; n++) { /* sections lie in the order of their addresses */
+        if (part.start < end && part.end > start) {
+            *range = part;
+            return true;
+        }
+        if (n == LEDGER_SECTIONS)
+            return false;
+        part.start = base + ledger->sections[n].offset;
+        part.end = part.start + atomic_load(&ledger->sections[n].size);
+    }
+}
+
 uint64_t memory_append(enum ledger_section_id section, uint64_t size)
 {
     struct ledger_section *s = &ledger->sections[section];

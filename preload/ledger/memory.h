@@ -13,6 +13,7 @@
 #ifndef LIBPROF_LEDGER_MEMORY_H
 #define LIBPROF_LEDGER_MEMORY_H
 
+#include "kit/mappings.h"
 #include "wire/layout.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,6 +48,10 @@ void memory_trim(void);
 
 /* Takes the mapping away, holes that are the program's by now left alone. */
 void memory_unmap(struct ledger_header *header);
+
+/* The lowest part of the ledger in start..end, or false: none. *range: the whole part (the
+ * header or a section, without what memory_trim gave back). */
+bool memory_find(uintptr_t start, uintptr_t end, struct mappings_range *range);
 
 /* Lets all of the ledger be written from now on: before a seccomp filter under which
  * growing can't ask the kernel any more. */

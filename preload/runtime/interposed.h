@@ -70,6 +70,9 @@
     X(int, prctl, (int option, ...))                                                               \
     X(long, syscall, (long number, long a, long b, long c, long d, long e, long f))
 
+/* How a program locks its address space in memory (hooks/memory_lock.c). */
+#define INTERPOSED_MEMORY_LOCK(X) X(int, mlockall, (int flags))
+
 /* How a program limits its address space (hooks/limit.c). */
 #define INTERPOSED_LIMIT(X)                                                                        \
     X(int, setrlimit, (int resource, const void *limit))                                           \
@@ -238,6 +241,7 @@
     INTERPOSED_END(X)                                                                              \
     INTERPOSED_SIGNAL(X)                                                                           \
     INTERPOSED_SANDBOX(X)                                                                          \
+    INTERPOSED_MEMORY_LOCK(X)                                                                      \
     INTERPOSED_LIMIT(X)                                                                            \
     INTERPOSED_LOCK(X)                                                                             \
     INTERPOSED_THREAD(X)                                                                           \

@@ -72,7 +72,6 @@ static void arm_again(void);
 
 void attach_arm(void)
 {
-    mappings_note();
     if (has_sanitizer()) {
         refuse("it has a sanitizer's allocator");
         return;

@@ -37,6 +37,18 @@ def hazard_58_functions_by_their_addresses():
         assert same([program, 'pointers']).returncode == 0
 
 
+def hazard_locked_memory():
+    """mlockall counts the program's memory alone: same answers, as much locked."""
+    current, future, on_fault, unknown = 1, 2, 4, 8
+    for flags in current, future, current | future, current | on_fault, 7, on_fault, unknown:
+        for limit_kib in 8192, 3000, 64:
+            directory = tempfile.mkdtemp()
+            os.chmod(directory, 0o777)
+            same([target('locked_memory'), str(flags), str(limit_kib)], dir=directory + '/out')
+    expected = plain([target('locked_memory'), str(current | future), '8192'])
+    assert 'mlockall works' in expected.stdout, expected
+
+
 def hazard_39_deepbind():
     for program in PROGRAMS:
         assert same([program, 'deepbind', target('deep_plugin.so')]).returncode == 0
