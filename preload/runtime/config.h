@@ -52,7 +52,7 @@ enum config_profile {
     X(LIBPROF_DEPTH, depth, NUMBER, 1, 1024, "128", "1 to 1024", "Most frames kept of a stack")    \
     X(LIBPROF_SIGNAL, signal, SIGNAL, 0, 0, "USR2",                                                \
       "a signal's name or number (RTMIN+3 too) that can be caught, or none",                       \
-      "Signal that asks for a dump, until the program sets a handler for it or ignores it")                           \
+      "Signal that asks for a dump, until the program sets a handler for it or ignores it")        \
     X(LIBPROF_CPU_HZ, cpu_hz, NUMBER, 0, 10000, "100", "0 to 10000",                               \
       "CPU samples for each second of a thread's CPU time; 0 takes none")                          \
     X(LIBPROF_CPU_SIGNAL, cpu_signal, AUTO_SIGNAL, 0, 0, "auto",                                   \
@@ -62,7 +62,7 @@ enum config_profile {
       "a duration up to an hour in ns, us, ms or s (a bare number is ns)",                         \
       "Waits this long are always recorded, shorter ones in proportion; 0 records none")           \
     X(LIBPROF_MUTEX_FRACTION, mutex_fraction, NUMBER, 0, 1000000, "10", "0 to 1000000",            \
-      "In a storm of short waits, charge one in N to the unlock, scaled by N; 0 charges none")       \
+      "In a storm of short waits, charge one in N to the unlock, scaled by N; 0 charges none")     \
     X(LIBPROF_INTERVAL, interval_ns, SECONDS, 0, UINT64_C(31536000000000000), "0",                 \
       "a duration up to a year in ms, s, m or h (a bare number is s)",                             \
       "Dump again and again after this time, while the program does something; 0: don't")          \

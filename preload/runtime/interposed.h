@@ -224,6 +224,14 @@
     X(int, thrd_create, (thrd_t * thread, int (*start)(void *), void *argument))                   \
     X(int, pthread_setname_np, (pthread_t thread, const char *name))
 
+/* What has libc start a thread that calls a function of the program's (hooks/notify.c). */
+#define INTERPOSED_NOTIFY(X)                                                                       \
+    X(int, mq_notify, (mqd_t queue, const struct sigevent *event))                                 \
+    X(int, getaddrinfo_a, (int mode, struct gaicb *list[], int count, struct sigevent *event))
+/* The old version's timers are of another type. */
+#define INTERPOSED_TIMER(X)                                                                        \
+    X(int, timer_create, (clockid_t clock, struct sigevent * event, timer_t * timer))
+
 /* Signal masks, without the signal that reaches libprof's handler. */
 #define INTERPOSED_MASK(X)                                                                         \
     X(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old))                             \
@@ -231,6 +239,7 @@
 
 /* The versioned ones. */
 #define INTERPOSED_VERSIONED(X)                                                                    \
+    INTERPOSED_TIMER(X)                                                                            \
     INTERPOSED_COND(X)                                                                             \
     INTERPOSED_SPAWN(X)
 
@@ -245,6 +254,7 @@
     INTERPOSED_LIMIT(X)                                                                            \
     INTERPOSED_LOCK(X)                                                                             \
     INTERPOSED_THREAD(X)                                                                           \
+    INTERPOSED_NOTIFY(X)                                                                           \
     INTERPOSED_MASK(X)                                                                             \
     INTERPOSED_WAIT(X)                                                                             \
     INTERPOSED_TRANSFER(X)

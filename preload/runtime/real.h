@@ -11,6 +11,8 @@
 #define LIBPROF_RUNTIME_REAL_H
 
 #include "runtime/interposed.h"
+#include <mqueue.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pty.h>
@@ -26,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <threads.h>
+#include <time.h>
 
 struct real {
 #define REAL_POINTER(type, name, parameters) type(*name) parameters;

@@ -6,6 +6,7 @@
 #include "runtime/config.h"
 #include "runtime/real.h"
 #include "sample/core/gate.h"
+#include "sample/core/own_signal.h"
 #include "sample/core/scratch.h"
 #include "sample/core/thread_entry.h"
 #include "sample/cpu/cpu.h"
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 
 /* Records in flight at one moment: threads created that haven't run yet. */
 #define BIRTHS 4096u
@@ -189,23 +191,48 @@ static void note_stack(size_t size)
         stack->low = stack->high = 0;
 }
 
-struct thread_start threadcreate_born(struct thread_birth *record)
+static void set_up(const struct thread_birth *birth)
 {
     struct thread_state *self = &thread_self;
-    struct thread_birth birth = *record;
-    birth_give(record);
-    if (birth.stack_size)
-        note_stack(birth.stack_size);
-    self->start = birth.start.routine;
-    self->believes_blocked = birth.believes_blocked;
+    if (birth->stack_size)
+        note_stack(birth->stack_size);
+    self->start = birth->start.routine;
+    self->believes_blocked = birth->believes_blocked;
     if (!gate_enter()) /* sets the thread up, timer and all */
-        return birth.start;
-    if (birth.creator && birth.epoch == gate_epoch())
-        self->creator = birth.creator;
+        return;
+    if (birth->creator && birth->epoch == gate_epoch())
+        self->creator = birth->creator;
     if (real.pthread_setspecific(key, (void *)1) != 0)
         cpu_thread_end(0); /* its end wouldn't be noticed, and the timer outlive it */
     if (ledger_exists())
         thread_index();
     gate_leave();
+}
+
+struct thread_start threadcreate_born(struct thread_birth *record)
+{
+    struct thread_birth birth = *record;
+    birth_give(record);
+    set_up(&birth);
     return birth.start;
+}
+
+/* Would our signal be blocked as well without us? The thread inherits the mask of one of libc's,
+ * out of which our signal was taken: it was blocked there if all others are that can be. */
+static bool blocks_all_others(void)
+{
+    uint64_t libc_own = SIGNAL_BIT(32) | SIGNAL_BIT(33); /* SIGCANCEL, SIGSETXID (nptl(7)) */
+    uint64_t never = SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP) | libc_own;
+    uint64_t mask = 0;
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof mask);
+    return own_signal && (mask | never | SIGNAL_BIT(own_signal)) == UINT64_MAX;
+}
+
+void threadcreate_born_by_libc(const struct thread_birth *record)
+{
+    struct thread_birth birth = *record;
+    birth.believes_blocked = thread_self.believes_blocked || blocks_all_others();
+    set_up(&birth);
+    if (birth.epoch == gate_epoch())
+        threadcreate_done(birth.site);
 }

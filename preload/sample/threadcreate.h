@@ -47,6 +47,10 @@ void threadcreate_failed(struct thread_birth *birth);
  * of the program's. */
 struct thread_start threadcreate_born(struct thread_birth *birth);
 
+/* The same on a thread that libc started by itself, which is counted as created now. The
+ * record is only read. */
+void threadcreate_born_by_libc(const struct thread_birth *record);
+
 /* Forgets the key by which ends of threads are noticed. With no other thread running. */
 void threadcreate_stop(void);
 
