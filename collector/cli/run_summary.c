@@ -124,7 +124,7 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
     struct row *rows = calloc(n + 1, sizeof *rows);
     for (size_t i = 0; rows && i < n; i++) {
         rows[i].process = list[i];
-        totals_read(list[i], &rows[i].totals);
+        process_read_totals(list[i], &rows[i].totals);
         registry_get_status(&collector->registry, list[i], &rows[i].status);
         for (struct process_dump *dump = list[i]->dumps; dump; dump = dump->next)
             files += (size_t)__builtin_popcount(dump->profiles);

@@ -16,7 +16,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "export/export.h"
+#include "export/format.h"
 #include "export/frames.h"
 #include "export/link_address.h"
 #include "export/strings.h"

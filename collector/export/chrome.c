@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "export/export.h"
+#include "export/format.h"
 #include "export/tree.h"
 
 /* The format's unit is the microsecond, as a decimal fraction. */

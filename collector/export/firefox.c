@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "export/export.h"
+#include "export/format.h"
 #include "export/strings.h"
 #include "export/tree.h"
 

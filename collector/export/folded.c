@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "export/export.h"
+#include "export/format.h"
 #include "export/frames.h"
 
 struct folded_line {

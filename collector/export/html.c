@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "export/export.h"
+#include "export/format.h"
 #include "export/json.h"
 #include "page_css.h"
 #include "page_js.h"

@@ -31,7 +31,7 @@
 #ifndef COLLECTOR_EXPORT_JSON_H
 #define COLLECTOR_EXPORT_JSON_H
 
-#include "export/export.h"
+#include "export/format.h"
 
 export_write_fn json_write;
 

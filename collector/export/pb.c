@@ -1,7 +1,7 @@
 /* pprof's own format: the profile merged, symbolized and filtered. */
 #include <stdlib.h>
 
-#include "export/export.h"
+#include "export/format.h"
 #include "profile/profile_io.h"
 
 bool pb_write(struct writer *out, const struct profile *p, const struct export_options *options,

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/export.h"
+#include "export/format.h"
 #include "export/frames.h"
 
 static void put_frames(struct writer *w, const struct frames *f)

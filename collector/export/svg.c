@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "export/export.h"
+#include "export/format.h"
 #include "export/tree.h"
 #include "profile/unit.h"
 #include "svg_js.h"

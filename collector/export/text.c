@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "export/export.h"
+#include "export/format.h"
 #include "report/text.h"
 
 bool text_write(struct writer *out, const struct profile *p, const struct export_options *options,

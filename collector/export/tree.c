@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "export/export.h"
+#include "export/format.h"
 
 /* A stack in terms of ranks, root first. */
 struct ranked_stack {

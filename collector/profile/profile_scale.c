@@ -1,7 +1,6 @@
-/* Values: scaling, differences, and the heap sampler's correction and its inverse. */
+/* Values: scaling, and the heap sampler's correction and its inverse. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "profile/profile_ops.h"
@@ -12,59 +11,6 @@ static int64_t to_integer(double value)
     if (isnan(value))
         return 0;
     return value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : (int64_t)value;
-}
-
-struct profile *profile_copy(const struct profile *p)
-{
-    struct profile *out = profile_new();
-    out->drop_frames = profile_intern(out, p->drop_frames);
-    out->keep_frames = profile_intern(out, p->keep_frames);
-    out->default_sample_type = profile_intern(out, p->default_sample_type);
-    out->doc_url = profile_intern(out, p->doc_url);
-    out->period_type.type = profile_intern(out, p->period_type.type);
-    out->period_type.unit = profile_intern(out, p->period_type.unit);
-    out->period = p->period;
-    out->time_nanos = p->time_nanos;
-    out->duration_nanos = p->duration_nanos;
-    for (size_t i = 0; i < p->n_sample_types; i++)
-        profile_add_sample_type(out, p->sample_types[i].type, p->sample_types[i].unit);
-    for (size_t i = 0; i < p->n_comments; i++)
-        profile_add_comment(out, p->comments[i]);
-    for (size_t i = 0; i < p->n_mappings; i++) {
-        struct profile_mapping *m = profile_add_mapping(out);
-        *m = *p->mappings[i];
-        m->file = profile_intern(out, p->mappings[i]->file);
-        m->build_id = profile_intern(out, p->mappings[i]->build_id);
-    }
-    for (size_t i = 0; i < p->n_functions; i++) {
-        const struct profile_function *f = p->functions[i];
-        profile_add_function(out, f->name, f->system_name, f->filename, f->start_line);
-    }
-    for (size_t i = 0; i < p->n_locations; i++) {
-        const struct profile_location *l = p->locations[i];
-        struct profile_location *to = profile_add_location(
-            out, l->mapping ? out->mappings[l->mapping->id - 1] : NULL, l->address, l->n_lines);
-        to->is_folded = l->is_folded;
-        for (size_t j = 0; j < l->n_lines; j++) {
-            to->lines[j] = l->lines[j];
-            to->lines[j].function = out->functions[l->lines[j].function->id - 1];
-        }
-    }
-    for (size_t i = 0; i < p->n_samples; i++) {
-        const struct profile_sample *s = p->samples[i];
-        struct profile_sample *to = profile_add_sample(out, s->n_locations, s->n_labels);
-        memcpy(to->values, s->values, p->n_sample_types * sizeof(*s->values));
-        for (size_t j = 0; j < s->n_locations; j++)
-            to->locations[j] = out->locations[s->locations[j]->id - 1];
-        for (size_t j = 0; j < s->n_labels; j++) {
-            to->labels[j] = s->labels[j];
-            to->labels[j].key = profile_intern(out, s->labels[j].key);
-            to->labels[j].unit = profile_intern(out, s->labels[j].unit);
-            if (s->labels[j].str)
-                to->labels[j].str = profile_intern(out, s->labels[j].str);
-        }
-    }
-    return out;
 }
 
 void profile_scale_n(struct profile *p, const double *factors)
@@ -94,58 +40,6 @@ void profile_scale(struct profile *p, double factor)
     if (factor != 1)
         profile_scale_n(p, factors);
     free(factors);
-}
-
-static int64_t type_total(const struct profile *p, size_t type)
-{
-    int64_t sum = 0;
-    for (size_t i = 0; i < p->n_samples; i++)
-        sum += p->samples[i]->values[type];
-    return sum;
-}
-
-bool profile_normalize(struct profile *p, const struct profile *base, struct error *err)
-{
-    if (p->n_sample_types != base->n_sample_types)
-        return fail_with(err, "incompatible sample types: %zu in one profile, %zu in another",
-                         p->n_sample_types, base->n_sample_types);
-    double *factors = mem_zero(p->n_sample_types, sizeof(*factors));
-    for (size_t i = 0; i < p->n_sample_types; i++) {
-        int64_t mine = type_total(p, i);
-        factors[i] = mine ? (double)type_total(base, i) / (double)mine : 0;
-    }
-    profile_scale_n(p, factors);
-    free(factors);
-    return true;
-}
-
-static void add_base_label(struct profile *p)
-{
-    for (size_t i = 0; i < p->n_samples; i++) {
-        struct profile_sample *s = p->samples[i];
-        struct profile_label *labels = profile_alloc(p, (s->n_labels + 1) * sizeof(*labels));
-        if (s->n_labels)
-            memcpy(labels, s->labels, s->n_labels * sizeof(*labels));
-        labels[s->n_labels++] = (struct profile_label){
-            .key = profile_intern(p, "pprof::base"),
-            .str = profile_intern(p, "true"),
-            .unit = profile_intern(p, ""),
-        };
-        s->labels = labels;
-    }
-}
-
-struct profile *profile_subtract(const struct profile *p, const struct profile *base, bool diff,
-                                 struct error *err)
-{
-    struct profile *negative = profile_copy(base);
-    if (diff)
-        add_base_label(negative);
-    profile_scale(negative, -1);
-    struct profile *both[] = {(struct profile *)(uintptr_t)p, negative};
-    struct profile *out = profile_merge(both, 2, err);
-    profile_free(negative);
-    return out;
 }
 
 /* ---- Heap sampling ---- */

@@ -104,7 +104,7 @@ static void print_heap(const struct profile *p, const struct text_options *o, FI
                 r->inuse_size, r->alloc_count, r->alloc_size);
         text_print_addresses(r->sample, out);
         fputc('\n', out);
-        text_print_frames(r->sample, o, out);
+        text_print_frames(r->sample, o->entries, out);
     }
     free(records);
 }
@@ -233,7 +233,7 @@ static void print_counts(const struct profile *p, const char *name, const struct
     for (size_t i = 0; i < n; i++) {
         fprintf(out, "%" PRId64 " @%s\n", list[i]->inuse_count, list[i]->key);
         print_labels(list[i], out);
-        text_print_frames(list[i]->sample, o, out);
+        text_print_frames(list[i]->sample, o->entries, out);
     }
     for (size_t i = 0; i < p->n_samples; i++)
         free(records[i].key);
@@ -269,7 +269,7 @@ static void print_contention(const struct profile *p, const char *name,
         fprintf(out, "%" PRId64 " %" PRId64 " @", records[i].inuse_size, records[i].inuse_count);
         text_print_addresses(records[i].sample, out);
         fputc('\n', out);
-        text_print_frames(records[i].sample, o, out);
+        text_print_frames(records[i].sample, o->entries, out);
     }
     free(records);
 }

@@ -101,12 +101,12 @@ static size_t print_run(const struct rows *r, size_t from, FILE *out)
     return to;
 }
 
-void text_print_frames(const struct profile_sample *s, const struct text_options *o, FILE *out)
+void text_print_frames(const struct profile_sample *s, const uint64_t *entries, FILE *out)
 {
     struct rows r = {0};
     for (size_t i = 0; i < s->n_locations; i++) {
         const struct profile_location *l = s->locations[i];
-        add_location(&r, l, o->entries ? o->entries[l->id - 1] : 0);
+        add_location(&r, l, entries ? entries[l->id - 1] : 0);
     }
     for (size_t i = 0; i < r.n;) {
         if (r.list[i].function) {

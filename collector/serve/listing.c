@@ -32,7 +32,7 @@ static void get_processes(struct request *request, struct response *response)
         struct totals totals;
         char state[32];
         registry_get_status(&request->collector->registry, list[i], &status);
-        totals_read(list[i], &totals);
+        process_read_totals(list[i], &totals);
         process_state_text(&status, state, sizeof state);
         fprintf(out,
                 "%s\t%s\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRId64 "\t%" PRId64 "\t%" PRIu64

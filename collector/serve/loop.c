@@ -8,7 +8,6 @@
 #include "serve/process_end.h"
 #include "serve/rediscover.h"
 #include "serve/resident.h"
-#include "serve/totals.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,7 +42,7 @@ static void record_history(struct process *process)
     int64_t start = clock_monotonic();
     struct process_scan *scan = &process->scan;
     if (start >= scan->next_ns) {
-        totals_read(process, &scan->totals);
+        process_read_totals(process, &scan->totals);
         int64_t took = clock_monotonic() - start;
         scan->next_ns = start + took * SCAN_SHARE;
     }

@@ -3,10 +3,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "wire/directory.h"
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,4 +144,33 @@ void process_state_text(const struct process_status *status, char *text, size_t 
 const char *process_name(const struct process *process)
 {
     return process->name;
+}
+
+/* The threads of a process that runs: a folder each in its task/, and a link to it for each of
+ * those (proc(5), stat(2)); 0 when it can't be told. The ledger knows those alone that
+ * something was recorded of. */
+static uint32_t threads_now(const struct process *process)
+{
+    struct pollfd end = {process->pidfd, POLLIN, 0};
+    struct stat task;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process->pid);
+    if (process->pid <= 0 || process->pidfd < 0 || stat(path, &task) < 0 || task.st_nlink <= 2)
+        return 0;
+    /* it lives: the folder was its own, not another's of the same number */
+    return poll(&end, 1, 0) == 0 ? (uint32_t)task.st_nlink - 2 : 0;
+}
+
+void process_read_totals(struct process *process, struct totals *out)
+{
+    uint32_t now = threads_now(process);
+    memset(out, 0, sizeof *out);
+    process_refresh(process);
+    pthread_rwlock_rdlock(&process->ledger.lock);
+    if (process->ledger.base) {
+        totals_sum(&process->ledger.view, out);
+        if (now)
+            out->threads = now;
+    }
+    pthread_rwlock_unlock(&process->ledger.lock);
 }

@@ -132,6 +132,9 @@ const char *process_name(const struct process *process);
 /* Before the ledger is read: copies it again where it is a copy. Without its lock. */
 void process_refresh(struct process *process);
 
+/* Its numbers of now; zero without a ledger. Takes as long as the ledger has many sites. */
+void process_read_totals(struct process *process, struct totals *out);
+
 /* Unmaps the ledger of a process that has ended: it is served from its files then. */
 void process_give_up_ledger(struct process *process);
 

@@ -1,10 +1,7 @@
 #include "serve/totals.h"
 
-#include "serve/process.h"
-#include <poll.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* weight: how many blocks a recorded one stands for, 1/p. Variances:
  * preload/sample/heap/heap_inuse.h.
@@ -38,33 +35,10 @@ static void add_site(struct totals *totals, const struct ledger_site_view *site,
     }
 }
 
-/* The threads of a process that runs: a folder each in its task/, and a link to it for each of
- * those (proc(5), stat(2)); 0 when it can't be told. The ledger knows those alone that
- * something was recorded of. */
-static uint32_t threads_now(const struct process *process)
+void totals_sum(const struct ledger_view *view, struct totals *out)
 {
-    struct pollfd end = {process->pidfd, POLLIN, 0};
-    struct stat task;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)process->pid);
-    if (process->pid <= 0 || process->pidfd < 0 || stat(path, &task) < 0 || task.st_nlink <= 2)
-        return 0;
-    /* it lives: the folder was its own, not another's of the same number */
-    return poll(&end, 1, 0) == 0 ? (uint32_t)task.st_nlink - 2 : 0;
-}
-
-void totals_read(struct process *process, struct totals *out)
-{
-    memset(out, 0, sizeof *out);
-    uint32_t now = threads_now(process);
-    process_refresh(process);
-    pthread_rwlock_rdlock(&process->ledger.lock);
-    const struct ledger_view *view = &process->ledger.view;
-    if (!process->ledger.base) {
-        pthread_rwlock_unlock(&process->ledger.lock);
-        return;
-    }
     const struct ledger_header *header = view->header;
+    memset(out, 0, sizeof *out);
     out->heap_inuse = atomic_load(&header->heap_inuse);
     out->heap_peak = atomic_load(&header->heap_peak);
     out->reserved = atomic_load(&header->total_reserved);
@@ -81,7 +55,4 @@ void totals_read(struct process *process, struct totals *out)
         struct ledger_thread_view thread;
         out->threads += ledger_view_thread(view, n, &thread) && !thread.end_ns;
     }
-    if (now)
-        out->threads = now;
-    pthread_rwlock_unlock(&process->ledger.lock);
 }

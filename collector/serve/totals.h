@@ -1,11 +1,13 @@
 /*
- * A process's numbers of now, summed over its ledger's tables.
+ * A process's numbers of now, summed over its ledger's tables. process_read_totals (process.h)
+ * has them for a process.
  *
  * Threads: any.
  */
 #ifndef COLLECTOR_SERVE_TOTALS_H
 #define COLLECTOR_SERVE_TOTALS_H
 
+#include "wire/reader.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,9 +25,8 @@ struct totals {
     uint64_t reserved; /* bytes of the ledger in memory */
 };
 
-struct process;
-
-/* Reads every site: takes as long as the ledger has many. */
-void totals_read(struct process *process, struct totals *out);
+/* Reads every site: takes as long as the ledger has many. threads: those in the ledger, which
+ * knows only threads that something was recorded of. */
+void totals_sum(const struct ledger_view *view, struct totals *out);
 
 #endif

@@ -46,7 +46,7 @@ static void put_numbers(struct writer *w, struct process *process, bool running)
         allocation = rate(first->heap_alloc, newest.heap_alloc, ns);
     } else {
         struct totals totals;
-        totals_read(process, &totals);
+        process_read_totals(process, &totals);
         newest.heap_inuse = totals.heap_inuse;
         newest.heap_alloc = totals.heap_alloc;
         newest.cpu_ns = totals.cpu_ns;
