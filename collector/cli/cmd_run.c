@@ -124,13 +124,14 @@ static char *preload_with(const char *library)
     return mem_printf("%s:%s", library, preload);
 }
 
+/* dir: absolute. There a process that outlives us writes its profiles at its end. */
 static void set_environment(const struct cli_options *o, const char *library,
-                            const char *socket_path)
+                            const char *socket_path, const char *dir)
 {
     char *value = preload_with(library);
     setenv("LD_PRELOAD", value, 1);
     setenv("LIBPROF_SOCKET", socket_path, 1);
-    set_default("LIBPROF_DIR", o->dir);
+    set_default("LIBPROF_DIR", o->dir ? o->dir : dir);
     set_default("LIBPROF_CPU_HZ", o->hz);
     if (o->exact)
         setenv("LIBPROF_HEAP_RATE", "1", 1);
@@ -140,7 +141,8 @@ static void set_environment(const struct cli_options *o, const char *library,
 
 /* The child execs; errno comes back through a pipe when it can't. */
 static pid_t start_program(const struct cli_options *o, const char *library,
-                           const char *socket_path, const sigset_t *mask, int *error)
+                           const char *socket_path, const char *dir, const sigset_t *mask,
+                           int *error)
 {
     int report[2];
     *error = 0;
@@ -148,7 +150,7 @@ static pid_t start_program(const struct cli_options *o, const char *library,
         return -1;
     pid_t pid = fork();
     if (pid == 0) {
-        set_environment(o, library, socket_path);
+        set_environment(o, library, socket_path, dir);
         give_signals_back();
         reset_handlers();
         sigprocmask(SIG_SETMASK, mask, NULL);
@@ -194,6 +196,20 @@ static int wait_program(pid_t pid)
     }
 }
 
+/* The path by which the program loads libprof.so: a link in the session's folder where LD_PRELOAD
+ * can't name the file itself. malloc'ed. */
+static char *preloadable(const struct session *session, const char *library)
+{
+    if (run_can_be_preloaded(library))
+        return mem_strdup(library);
+    char *link = mem_printf("%s/libprof.so", session->folder);
+    if (symlink(library, link) == 0)
+        return link;
+    cli_fail(link, strerror(errno)); /* the loader says the rest */
+    free(link);
+    return mem_strdup(library);
+}
+
 static int run_run(struct cli_options *o)
 {
     struct session session;
@@ -222,7 +238,8 @@ static int run_run(struct cli_options *o)
     unsigned number = runs_begin(dir, o->arguments, &noted, &err);
     if (!number)
         cli_fail(dir, err.text); /* its profiles are written all the same */
-    pid_t pid = start_program(o, library, session.socket_path, &mask, &error);
+    char *preloaded = preloadable(&session, library), *absolute = realpath(dir, NULL);
+    pid_t pid = start_program(o, preloaded, session.socket_path, absolute, &mask, &error);
     child_pid = pid;
     sigprocmask(SIG_SETMASK, &mask, NULL);
     int status = 0;
@@ -231,6 +248,10 @@ static int run_run(struct cli_options *o)
     else
         status = wait_program(pid);
     child_pid = 0;
+    if (strcmp(preloaded, library) != 0)
+        unlink(preloaded);
+    free(preloaded);
+    free(absolute);
     session_close(&session);
     if (number && !runs_end(noted, &session.collector) && made)
         runs_forget(dir, number);

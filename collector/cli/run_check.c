@@ -34,6 +34,7 @@ char *run_find_library(struct error *err)
     if (slash)
         *slash = '\0';
     char *places[] = {
+        mem_printf("%s/libprof.so", self),            /* two files that were copied */
         mem_printf("%s/../preload/libprof.so", self), /* the build tree */
         mem_printf("%s/../%s/libprof.so", self, LIBPROF_LIBDIR),
         mem_printf("%s/../lib/libprof.so", self),
@@ -48,6 +49,11 @@ char *run_find_library(struct error *err)
     if (!found)
         fail_with(err, "libprof.so is not where it was installed: name it in LIBPROF_SO");
     return found;
+}
+
+bool run_can_be_preloaded(const char *path)
+{
+    return path[strcspn(path, " :")] == '\0';
 }
 
 /* As execvp: names with a slash are paths, others are searched in PATH. malloc'ed or NULL. */

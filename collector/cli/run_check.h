@@ -4,9 +4,13 @@
 
 #include "profile/profile.h"
 
-/* libprof.so: $LIBPROF_SO, beside this program's build tree, beside the installed
+/* libprof.so: $LIBPROF_SO, beside this program, in its build tree, beside the installed
  * one, or in the library folder it was built for. malloc'ed; NULL with *err. */
 char *run_find_library(struct error *err);
+
+/* Can LD_PRELOAD name this path? Spaces and colons separate names there, and nothing escapes them
+ * (ld.so(8)). */
+bool run_can_be_preloaded(const char *path);
 
 /* Looks the program up as a shell would and reads its headers. False with *err, one
  * line, when the loader would ignore LD_PRELOAD or can't load libprof.so: static,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/mem.h"
 #include "cli/remote.h"
 #include "serve/other_allocators.h"
 
@@ -27,8 +28,8 @@ static int compare_rows(const void *a, const void *b)
 
 /* "~16.6 MiB +-1.2" for an estimate and its variance (-1: not known), "16.6 MiB" for an exact one.
  */
-static void bytes_text(const struct totals *totals, double bytes, double variance,
-                       char *text, size_t size)
+static void bytes_text(const struct totals *totals, double bytes, double variance, char *text,
+                       size_t size)
 {
     char value[32], error[32] = "";
     double unit = remote_bytes(bytes, value, sizeof value);
@@ -102,19 +103,62 @@ static void print_unseen(const struct row *rows, size_t n)
     }
 }
 
+/* Processes that go on without a collector, daemons mostly. Returns how many. */
+static size_t print_running(const struct row *rows, size_t n, const char *dir)
+{
+    size_t running = 0, first = 0;
+    for (size_t i = n; i > 0; i--)
+        if (rows[i - 1].status.state == PROCESS_RUNNING) {
+            running++;
+            first = i - 1;
+        }
+    if (running)
+        fprintf(
+            stderr,
+            "prof: %s (%s)%s still %s: what is profiled from now on is written to %s at the end\n",
+            process_name(rows[first].process), process_id(rows[first].process),
+            running > 1 ? " and others" : "", running > 1 ? "run" : "runs", dir);
+    return running;
+}
+
+/* The word as a shell reads it back: quoted where it has to be. malloc'ed. */
+static char *shell_word(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./+,%@=";
+    char *quoted = NULL;
+    size_t size;
+    if (*word && word[strspn(word, plain)] == '\0')
+        return mem_strdup(word);
+    FILE *file = open_memstream(&quoted, &size);
+    fputc('\'', file);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", file);
+        else
+            fputc(*word, file);
+    fputc('\'', file);
+    fclose(file);
+    return quoted;
+}
+
 /* Where it all is, and the command to begin with. */
 static void print_hint(const struct row *rows, size_t n, const char *dir, size_t files)
 {
     size_t busy = 0;
     while (busy < n && rows[busy].totals.samples > 0)
         busy++;
+    char *folder = shell_word(dir),
+         *program = shell_word(busy ? process_name(rows[0].process) : "");
     if (files)
         fprintf(stderr, "prof: %zu profile%s in %s; begin with: prof top %s%s%s%s\n", files,
-                files > 1 ? "s" : "", dir, busy > 1 ? "-program " : "",
-                busy > 1 ? process_name(rows[0].process) : "", busy > 1 ? " " : "", dir);
+                files > 1 ? "s" : "", dir, busy > 1 ? "-program " : "", busy > 1 ? program : "",
+                busy > 1 ? " " : "", folder);
     else if (!busy)
         fprintf(stderr, "prof: nothing to write: too short for a CPU sample, and little "
                         "memory (prof run --exact records every allocation)\n");
+    free(folder);
+    free(program);
 }
 
 void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
@@ -137,7 +181,9 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
         qsort(rows, n, sizeof *rows, compare_rows);
         print_rows(rows, n, pid);
         print_unseen(rows, n);
-        print_hint(rows, n, collector->options.dir, files);
+        size_t running = print_running(rows, n, collector->options.dir);
+        if (files || !running)
+            print_hint(rows, n, collector->options.dir, files);
     }
     if (!n)
         fprintf(stderr, "prof: no process reported: is libprof.so made for this program?\n");

@@ -69,6 +69,68 @@ def test_runs_of_a_directory_are_told_apart():
     assert missing.returncode == 1 and "no run '7'" in missing.stderr, missing
 
 
+DAEMON = r"""
+#include <stdlib.h>
+#include <unistd.h>
+int main(int count, char **arguments)
+{
+    if (daemon(1, 1) != 0)
+        return 2;
+    int known = count > 1; /* prof run takes note of it, or is gone before */
+    if (known)
+        ((volatile char *)malloc(100000))[0] = 1;
+    usleep(500000);
+    for (volatile int i = known; i < 100; i++)
+        ((volatile char *)malloc(100000))[0] = 1;
+    sleep(1);
+    return 0;
+}
+"""
+
+
+def test_daemon_outlives_us():
+    """What it does once prof run has ended is written to the same folder at its end."""
+    with open("daemon.c", "w") as file:
+        file.write(DAEMON)
+    subprocess.run(["cc", "-w", "-O1", "daemon.c", "-o", "daemon"], check=True)
+    for n, command in enumerate((["./daemon"], ["sh", "-c", "./daemon late; sleep 0.2"])):
+        out = f"daemon-{n}"
+        done = run("-o", out, "--exact", *command)
+        assert done.returncode == 0, done
+        assert n == 0 or "still runs" in done.stderr, done.stderr
+        end = time.monotonic() + 30
+        total = 0
+        while total != 10000000 and time.monotonic() < end:
+            time.sleep(0.1)
+            files = sorted(glob.glob(f"{out}/daemon.*.heap.pb.gz"))
+            total = values(files[-1], lambda sample: sample.labels.get("bytes") == 100000)[
+                "alloc_space"] if files else 0
+        assert total == 10000000, (out, total, done)
+        listed = subprocess.run([PROF, "raw", "-q", "--no-symbols", "-profile", "heap",
+                                 "-program", "daemon", out], capture_output=True, text=True)
+        assert "bytes:[100000 " in listed.stdout, listed
+    assert not os.path.exists("libprof.out")
+
+
+def test_folders_with_odd_names():
+    """LD_PRELOAD separates names by spaces and colons; file names need not be UTF-8."""
+    odd = os.fsencode("a b:c 'd' ") + b"caf\xe9"
+    os.mkdir(odd)
+    for path in PROF, LIBPROF, SERVED:
+        shutil.copy(os.fsencode(path), odd)
+    out = odd + b"/o:1 2"
+    done = subprocess.run([odd + b"/prof", "run", "-o", out, "--exact", odd + b"/served", "alloc",
+                           "100", "1999", "0"], capture_output=True, timeout=60)
+    assert done.returncode == 3, done
+    file, = glob.glob(out + b"/served.*.heap.pb.gz")
+    heap = values(file, lambda sample: sample.labels.get("bytes") == 1999)
+    assert heap["inuse_space"] == 50 * 1999, heap
+    hint = done.stderr.split(b"begin with: ")[1].splitlines()[0]
+    shown = subprocess.run(["sh", "-c", hint.replace(b"prof ", PROF.encode() + b" ", 1)],
+                           capture_output=True, timeout=60)
+    assert shown.returncode == 0 and b"100%" in shown.stdout, (hint, shown)
+
+
 def test_ignored_signals_are_handed_down():
     """As nohup, a shell's background job, or a careless parent start us."""
     report = ["sh", "-c", "grep SigIgn /proc/self/status"]
