@@ -36,6 +36,7 @@ unsigned char *encode_process(struct collector *collector, struct process *proce
         .view = &process->ledger.view,
         .profile = which,
         .now_ns = (uint64_t)(status.end_ns ? status.end_ns : clock_realtime()),
+        .now_mono_ns = (uint64_t)(status.end_ns ? status.end_mono_ns : clock_monotonic()),
     };
     static const char *const gone[] = {
         "libprof: the process has ended: its threads as they were when they were last asked for"};

@@ -27,8 +27,9 @@ enum process_state {
 struct process_status {
     enum process_state state;
     bool has_status;
-    int status;     /* as waitpid(2) gives it */
-    int64_t end_ns; /* CLOCK_REALTIME; 0: it runs */
+    int status;          /* as waitpid(2) gives it */
+    int64_t end_ns;      /* CLOCK_REALTIME; 0: it runs */
+    int64_t end_mono_ns; /* CLOCK_MONOTONIC of the same moment */
 };
 
 /* A dump in the collector's directory. Immutable once listed. */

@@ -170,6 +170,7 @@ void registry_set_ended(struct registry *registry, struct process *process,
         registry->running--;
         process->status.state = state;
         process->status.end_ns = clock_realtime();
+        process->status.end_mono_ns = clock_monotonic();
     }
     if (has_status) {
         process->status.has_status = true;

@@ -53,6 +53,7 @@ static bool send_all(const struct dump_request *given, uint32_t sequence, uint32
         return false;
     directory_identify(&names, request.view);
     request.now_ns = sys_clock_ns(CLOCK_REALTIME);
+    request.now_mono_ns = sys_clock_ns(CLOCK_MONOTONIC);
     for (int profile = 0; profile < DUMP_PROFILES && good; profile++) {
         request.profile = (enum dump_profile)profile;
         if (chosen & 1u << profile)

@@ -148,6 +148,7 @@ static bool write_all(enum dump_reason reason)
     if (dump_thread_walk && chosen & 1u << DUMP_THREADS)
         dump_thread_walk();
     request.now_ns = sys_clock_ns(CLOCK_REALTIME);
+    request.now_mono_ns = sys_clock_ns(CLOCK_MONOTONIC);
     for (int profile = 0; profile < DUMP_PROFILES; profile++) {
         request.profile = (enum dump_profile)profile;
         if (!(chosen & 1u << profile))

@@ -27,6 +27,7 @@ struct dump_request {
     const struct ledger_view *view;
     enum dump_profile profile;
     uint64_t now_ns;             /* CLOCK_REALTIME of the snapshot; of the end for a dead process */
+    uint64_t now_mono_ns;        /* CLOCK_MONOTONIC of the same moment: clocks may be set */
     const char *const *comments; /* comment_count texts of the caller's, after the ledger's own */
     size_t comment_count;
     bool ended; /* the process: of its threads only those are left whose stacks were walked */

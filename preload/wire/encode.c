@@ -66,7 +66,7 @@ struct encoder {
     struct string_table strings;
     struct locations locations;
     const struct waits *waits; /* block: those that are going on */
-    unsigned values;     /* per sample */
+    unsigned values;           /* per sample */
     unsigned own_module; /* libprof.so's, whose frames aren't the program's; 0 = in no stack */
     uint64_t ids[UNWIND_MAX_DEPTH + 1];
     struct {
@@ -103,7 +103,6 @@ static bool write_head(struct encoder *encoder)
     Perftools__Profiles__Profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
     Perftools__Profiles__ValueType types[VALUES_MAX], *type_list[VALUES_MAX];
     Perftools__Profiles__ValueType period = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
-    uint64_t start_ns = header->start_ns;
 
     for (encoder->values = 0; encoder->values < VALUES_MAX; encoder->values++) {
         const struct value_type *type = &description->types[encoder->values];
@@ -129,9 +128,9 @@ static bool write_head(struct encoder *encoder)
     if (description->kind == LEDGER_KIND_CPU) {
         part.period = (int64_t)header->cpu_period_ns;
         /* the one window; the others are totals as of now, as in Go */
-        if (encoder->request->now_ns > start_ns) {
-            part.time_nanos = (int64_t)start_ns;
-            part.duration_nanos = (int64_t)(encoder->request->now_ns - start_ns);
+        if (encoder->request->now_mono_ns > header->start_mono_ns) {
+            part.time_nanos = (int64_t)header->start_ns;
+            part.duration_nanos = (int64_t)(encoder->request->now_mono_ns - header->start_mono_ns);
         }
     }
     return stream_part(encoder->stream, &part);
@@ -398,7 +397,7 @@ const char *dump_encode(const struct dump_request *request, struct sink *sink)
         encoder->own_module = find_own_module(request->view);
         encoder->description = &descriptions[request->profile];
         if (encoder->description->kind == LEDGER_KIND_BLOCK)
-            encoder->waits = waits_collect(&arena, request->view, request->now_ns);
+            encoder->waits = waits_collect(&arena, request->view, request->now_mono_ns);
         encoder->stream = stream_open(&arena, sink);
     }
     if (encoder && encoder->stream) {

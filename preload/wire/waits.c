@@ -21,23 +21,21 @@ bool waits_any(const struct ledger_view *view)
 }
 
 const struct waits *waits_collect(struct arena *arena, const struct ledger_view *view,
-                                  uint64_t now_ns)
+                                  uint64_t now_mono_ns)
 {
     const struct ledger_header *header = view->header;
     struct ledger_thread_view thread;
     uint32_t threads = ledger_view_threads(view);
     size_t size = sizeof(struct waits) + threads * sizeof(struct wait);
     struct waits *waits = waits_any(view) ? arena_alloc(arena, size) : NULL;
-    /* The header has one moment by both clocks. */
-    uint64_t now = now_ns - header->start_ns + header->start_mono_ns;
 
     if (!waits)
         return NULL;
     waits->count = 0;
     for (uint32_t n = 1; n < threads; n++) {
-        if (!is_waiting(view, n, &thread) || now <= thread.wait_since_ns)
+        if (!is_waiting(view, n, &thread) || now_mono_ns <= thread.wait_since_ns)
             continue;
-        uint64_t ns = now - thread.wait_since_ns;
+        uint64_t ns = now_mono_ns - thread.wait_since_ns;
         if (ns >= header->block_rate_ns && ns <= INT64_MAX / 2)
             waits->list[waits->count++] = (struct wait){thread.wait_site, ns};
     }

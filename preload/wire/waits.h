@@ -21,11 +21,11 @@ struct waits {
 
 /*
  * The waits of living threads that have lasted for header->block_rate_ns at least. Shorter ones
- * may end unrecorded, and a later snapshot must never have less. now_ns: CLOCK_REALTIME. NULL when
- * there are none, or no memory. The result is the arena's.
+ * may end unrecorded, and a later snapshot must never have less. now_mono_ns: CLOCK_MONOTONIC. NULL
+ * when there are none, or no memory. The result is the arena's.
  */
 const struct waits *waits_collect(struct arena *arena, const struct ledger_view *view,
-                                  uint64_t now_ns);
+                                  uint64_t now_mono_ns);
 
 /* Adds the waits at a block site to its counts. waits: may be NULL. */
 void waits_add(const struct waits *waits, uint32_t site, struct ledger_site_view *to);

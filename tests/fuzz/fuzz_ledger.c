@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     header->version = LEDGER_VERSION;
     header->planes = header->planes % LEDGER_PLANES_MAX + 1;
     if (!ledger_view_open(&view, copy, size)) {
-        struct dump_request request = {.view = &view, .now_ns = 1};
+        struct dump_request request = {.view = &view, .now_ns = 1, .now_mono_ns = 1};
         dump_present(&view);
         for (int profile = 0; profile < DUMP_PROFILES; profile++) {
             request.profile = (enum dump_profile)profile;

@@ -51,6 +51,7 @@ void fixture_ledger(uint64_t heap_rate, uint64_t max_memory)
     assert_true(ledger_create(&settings, &fd));
     close(fd);
     ledger->start_ns = START_NS;
+    ledger->start_mono_ns = START_MONO_NS;
     ledger_module(1, &library);
     ledger_module(2, &program);
     ledger_module(3, &successor);
@@ -94,6 +95,7 @@ void *fixture_encode_bytes(enum dump_profile profile, size_t *size)
     struct dump_request request = {.view = &view,
                                    .profile = profile,
                                    .now_ns = START_NS + 2000000000,
+                                   .now_mono_ns = START_MONO_NS + 3000000000,
                                    .comments = comments,
                                    .comment_count = 1};
 

@@ -13,6 +13,7 @@ typedef Perftools__Profiles__Sample Sample;
 #define LIB_START UINT64_C(0x7f0000002000)
 #define FRAME(module, address) ((uint64_t)(module) << 48 | (address))
 #define START_NS UINT64_C(1700000000000000000)
+#define START_MONO_NS UINT64_C(5000000000)
 
 /* Makes `ledger`: modules 1 (a library), 2 (the main program), 3 (a library at
  * the same address as 1, after it), of the given heap rate. */
