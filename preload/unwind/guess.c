@@ -1,7 +1,7 @@
-/* Frames that no table covers: JIT code, hand-written assembly, trampolines. */
+#include "unwind/guess.h"
 #include "kit/sections.h"
-#include "unwind/module_private.h"
-#include "unwind/walk.h"
+#include "unwind/module_table.h"
+#include "unwind/tables.h"
 
 #define CODE_WINDOW 8
 
@@ -106,7 +106,8 @@ static uintptr_t call_target(struct memory *memory, uintptr_t ra)
 static bool arrives(uintptr_t target, uintptr_t pc, unsigned module, struct memory *memory)
 {
     return target != 0 && target <= pc && pc - target < FUNCTION_MAX &&
-           module_find_within(target, &memory->effort) == module && !step_has_tables(target, &memory->effort);
+           module_find_within(target, &memory->effort) == module &&
+           !tables_cover(target, &memory->effort);
 }
 
 /* Assembly that pushes and calls, but has no tables (libgmp, video codecs): looks
@@ -119,7 +120,8 @@ static bool step_scan(struct arch_regs *regs, struct memory *memory, unsigned mo
     memory->effort.scans--;
     uintptr_t sp = regs->r[ARCH_SP], pc = regs->r[ARCH_PC], word;
     for (uintptr_t at = sp; at < sp + SCAN_WORDS * 8 && memory_read(memory, at, &word); at += 8) {
-        if (word >> 47 != 0 || word < 0x10000 || word - sp < 0x100000 || !module_find_within(word - 1, &memory->effort))
+        if (word >> 47 != 0 || word < 0x10000 || word - sp < 0x100000 ||
+            !module_find_within(word - 1, &memory->effort))
             continue;
         uintptr_t target = call_target(memory, word), first;
         if (!arrives(target, pc, module, memory))

@@ -7,8 +7,10 @@
  * the program's exceptions. Its interface is small enough to be declared here:
  * its header isn't needed to build.
  */
-#include "unwind/module_private.h"
-#include "unwind/walk.h"
+#include "unwind/libunwind.h"
+#include "unwind/module.h"
+#include "unwind/self.h"
+#include "unwind/stack_memory.h"
 
 #include <dlfcn.h>
 
@@ -67,7 +69,7 @@ unsigned libunwind_walk(const struct arch_regs *regs, unsigned skip, uint64_t *f
         if (get_reg(&cursor, REGISTER_IP, &pc) < 0 || pc == 0)
             break;
         uintptr_t lookup = pc - (exact ? 0 : 1);
-        leading = leading && (steps < skip || walk_is_self(lookup));
+        leading = leading && (steps < skip || self_holds(lookup));
         if (!leading)
             frames[written++] = lookup | (uint64_t)module_find(lookup) << UNWIND_ADDRESS_BITS;
         /* unw_is_signal_frame answers for the trampoline or for the frame above

@@ -12,7 +12,7 @@
 #define LIBPROF_UNWIND_MEMO_H
 
 #include "unwind/plain.h"
-#include "unwind/walk.h"
+#include "unwind/walk_state.h"
 
 /*
  * Walks plain frames on the thread's own stack as walk_warm does, from *state, by stack->memo

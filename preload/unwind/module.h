@@ -72,6 +72,9 @@ unsigned module_generation(void);
  */
 void module_refresh(void);
 
+/* By unwind_init only: what is loaded now, for good. */
+void module_init(void);
+
 /*
  * Who wants to hear of new modules (the ledger). Called once for each module
  * already known, then at each new one, from whatever context found it (AS-safe).

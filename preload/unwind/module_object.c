@@ -1,6 +1,5 @@
-/* What an object's own headers, and its name, say of it. */
+#include "unwind/module_object.h"
 #include "kit/sys.h"
-#include "unwind/module_private.h"
 #include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
@@ -60,8 +59,7 @@ static void read_build_id(uintptr_t at, uintptr_t limit, uintptr_t align, struct
     }
 }
 
-static bool headers_at(uintptr_t start, uintptr_t *headers, unsigned *count,
-                       struct effort *effort)
+static bool headers_at(uintptr_t start, uintptr_t *headers, unsigned *count, struct effort *effort)
 {
     ElfW(Ehdr) elf;
     if (start == 0 || !module_copy(&elf, start, sizeof elf, effort) ||

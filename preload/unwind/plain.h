@@ -12,7 +12,7 @@
 
 #include "unwind/arch.h"
 #include "unwind/cache.h"
-#include "unwind/module_private.h"
+#include "unwind/module_table.h"
 #include "unwind/rule.h"
 #include "unwind/stack_memory.h"
 #include "unwind/unwind.h"

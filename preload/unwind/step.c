@@ -1,124 +1,7 @@
-#include "unwind/cache.h"
-#include "unwind/cfi.h"
-#include "unwind/module_private.h"
-#include "unwind/rule.h"
-#include "unwind/walk.h"
-
-/* What one reading of the tables gives. ~900 bytes: never in the loop's frame. */
-struct reading {
-    struct cfi_scratch scratch;
-    struct cfi_fde fde;
-    struct cfi_row row;
-};
-
-enum tables { TABLES_ROW, TABLES_NONE, TABLES_MALFORMED, TABLES_AWAY };
-
-/* Runs `use` on the row in force at pc while its tables are sure to be there. */
-static enum tables read_tables(const struct module_entry *entry, uintptr_t pc,
-                               struct reading *reading, struct effort *effort,
-                               enum walk_status (*use)(const struct reading *, void *), void *data,
-                               enum walk_status *status)
-{
-    struct cfi_source source = {(uintptr_t)entry->module.eh_frame_hdr, entry->cfi_low,
-                                entry->cfi_high, false, effort};
-    if (!source.hdr)
-        return TABLES_NONE;
-    bool direct = module_read_begin(entry);
-    source.copied = !direct;
-    enum cfi_found found = cfi_find_fde(&source, pc, &reading->scratch, &reading->fde);
-    enum tables tables = TABLES_ROW;
-    if (found == CFI_FOUND && cfi_run(&reading->fde, pc, &reading->row))
-        *status = use(reading, data);
-    else if (!direct)
-        tables = TABLES_AWAY; /* it may be that they couldn't be copied */
-    else
-        tables = found == CFI_NOT_COVERED ? TABLES_NONE : TABLES_MALFORMED;
-    if (direct)
-        module_read_end(entry);
-    return tables;
-}
-
-struct pack_request {
-    uintptr_t pc;
-    unsigned module;
-    uint64_t rule;
-};
-
-static enum walk_status pack(const struct reading *reading, void *data)
-{
-    struct pack_request *request = data;
-    request->rule = rule_pack(&reading->fde, &reading->row, request->pc, request->module);
-    return WALK_ON;
-}
-
-/* Addresses without a module (JIT code) are remembered with the table's version
- * in place of the offsets. */
-static uint64_t rule_unmapped(void)
-{
-    return (uint64_t)module_table_version() << 17 | rule_make_special(RULE_NO_CFI, 0);
-}
-
-static bool rule_is_current(uint64_t rule)
-{
-    unsigned module = rule_module(rule);
-    if (module == 0)
-        return rule == rule_unmapped();
-    return module_is_current(module);
-}
-
-/* Is it the frame of a signal trampoline, as a return address - 1? Its code is
- * readable: it has a module. */
-static bool before_sigreturn(uintptr_t pc, struct effort *effort)
-{
-    uint8_t code[ARCH_SIGRETURN_BYTES];
-    return module_copy(code, pc + 1, sizeof code, effort) && arch_is_sigreturn(code);
-}
-
-/* A PC that isn't in the cache, nor was. */
-__attribute__((noinline, cold)) static uint64_t read_rule(uintptr_t pc, bool by_frame_pointer,
-                                                           struct effort *effort)
-{
-    struct reading reading;
-    struct pack_request request = {pc, module_find_within(pc, effort), RULE_NONE};
-    const struct module_entry *entry = module_entry_get(request.module);
-    enum walk_status status;
-    if (!entry) {
-        request.rule = rule_unmapped();
-        if (!effort->spent)
-            cache_enter(pc, request.rule);
-        return request.rule;
-    }
-    if (by_frame_pointer)
-        request.rule = before_sigreturn(pc, effort) ? rule_make_special(RULE_NO_CFI, request.module)
-                                            : rule_frame_pointer(request.module);
-    else if (read_tables(entry, pc, &reading, effort, pack, &request, &status) != TABLES_ROW)
-        request.rule = rule_make_special(RULE_NO_CFI, request.module);
-    /* While a dlclose is under way nothing is learnt of what it might take. */
-    if (!entry->permanent)
-        request.rule |= RULE_TRANSIENT;
-    if (!effort->spent && module_is_current(request.module))
-        cache_enter(pc, request.rule);
-    return request.rule;
-}
-
-/* rule: what cache_find knows of this PC. */
-static inline uint64_t find_rule(uintptr_t pc, uint64_t rule, bool by_frame_pointer,
-                                 struct effort *effort)
-{
-    if (rule != RULE_NONE && rule_is_current(rule))
-        return rule;
-    rule = cache_find_earlier(pc);
-    if (rule == RULE_NONE || !rule_is_current(rule))
-        return read_rule(pc, by_frame_pointer, effort);
-    cache_enter(pc, rule);
-    return rule;
-}
-
-bool step_has_tables(uintptr_t pc, struct effort *effort)
-{
-    uint64_t rule = find_rule(pc, cache_find(pc), false, effort);
-    return (rule & RULE_PLAIN) || rule_special(rule) != RULE_NO_CFI;
-}
+#include "unwind/step.h"
+#include "unwind/dwarf_expr.h"
+#include "unwind/guess.h"
+#include "unwind/tables.h"
 
 struct apply_request {
     struct arch_regs *regs;
@@ -203,7 +86,8 @@ __attribute__((noinline, cold)) static bool step_by_tables(const struct module_e
                                                            enum walk_status *status)
 {
     struct reading reading;
-    return entry && read_tables(entry, pc, &reading, &request->memory->effort, apply, request, status) == TABLES_ROW;
+    return entry && tables_read(entry, pc, &reading, &request->memory->effort, apply, request,
+                                status) == TABLES_ROW;
 }
 
 /* One step with every register. */
@@ -301,8 +185,8 @@ static enum walk_status step_by_link_register(struct walk *walk, uint64_t rule)
 
 enum walk_status step_any(struct walk *walk, uint64_t rule, unsigned *module)
 {
-    rule = find_rule(walk->lookup, rule, walk->by_frame_pointer && !walk_is_own(walk),
-                     &walk->memory.effort);
+    rule = tables_rule(walk->lookup, rule, walk->by_frame_pointer && !walk_is_own(walk),
+                       &walk->memory.effort);
     *module = rule_module(rule);
     if (walk->steps >= WALK_MAX_STEPS || walk->memory.effort.spent)
         return WALK_BROKEN;

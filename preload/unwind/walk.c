@@ -1,10 +1,12 @@
-#include "unwind/walk.h"
 #include "kit/hash.h"
 #include "kit/sections.h"
+#include "unwind/libunwind.h"
 #include "unwind/memo.h"
-#include "unwind/module_private.h"
+#include "unwind/module_table.h"
+#include "unwind/module_unload.h"
 #include "unwind/plain.h"
 #include "unwind/rule.h"
+#include "unwind/step.h"
 #include "unwind/unwind.h"
 
 #include <sys/auxv.h>
@@ -13,7 +15,6 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 enum unwind_engine walk_engine = UNWIND_CFI;
-uintptr_t walk_self_low, walk_self_size;
 COLD_TABLE _Atomic(uint64_t) unwind_cut_short;
 
 /*
@@ -156,7 +157,7 @@ unsigned unwind_from(const struct unwind_origin *origin, const struct unwind_sta
     struct plain_state state = {arch_code_address(origin->ra), origin->sp, origin->fp};
     enum walk_status status = WALK_ON;
     unsigned count = 0;
-    if (stack->memo && walk_engine == UNWIND_CFI && !walk_is_self(state.next - 1))
+    if (stack->memo && walk_engine == UNWIND_CFI && !self_holds(state.next - 1))
         status = memo_walk(stack, &state, frames, max, &count, hash);
     *end = status == WALK_COMPLETE ? UNWIND_COMPLETE : UNWIND_TRUNCATED;
     if (likely(status == WALK_COMPLETE || count == max))
@@ -190,12 +191,6 @@ unsigned unwind_waiting(uintptr_t pc, uintptr_t sp, uint64_t *frames, unsigned m
     walk.by_frame_pointer = false;
     memory_init_foreign(&walk.memory);
     return walk_run(&walk, frames, 0, max, end);
-}
-
-void unwind_set_self(uintptr_t low, uintptr_t high)
-{
-    walk_self_low = low;
-    walk_self_size = high - low;
 }
 
 /* From the linker: where the object that this is part of begins, and its code ends. */

@@ -20,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "unwind/libunwind.h"
 #include "unwind/module.h"
 #include "unwind/unwind.h"
-#include "unwind/walk.h"
 
 #define DEPTH 256
 

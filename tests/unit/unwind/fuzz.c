@@ -1,10 +1,10 @@
 #include "fuzz.h"
 
 #include "unwind/cfi.h"
-#include "unwind/module_private.h"
+#include "unwind/module_table.h"
 #include "unwind/rule.h"
 #include "unwind/unwind.h"
-#include "unwind/walk.h"
+#include "unwind/walk_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "kit/sys.h"
 #include "tables.h"
-#include "unwind/module_private.h"
+#include "unwind/module_table.h"
 #include "unwind/unwind.h"
 
 #include <signal.h>

@@ -9,7 +9,7 @@
 #include "unwind/arch.h"
 #include "unwind/cache.h"
 #include "unwind/module.h"
-#include "unwind/module_private.h"
+#include "unwind/module_table.h"
 #include "unwind/stack_memory.h"
 #include "unwind/unwind.h"
 
