@@ -64,6 +64,7 @@ void arch_undo_interruption_of(struct arch_state *state);
 /* Has the system call that the stop interrupted made again from its beginning, with its timeout. */
 void arch_restart_of(struct arch_state *state);
 
+/* The stack pointer in a state that was read, an address in the traced process. */
 uint64_t arch_stack_pointer(const struct arch_state *state);
 
 /*

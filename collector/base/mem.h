@@ -7,7 +7,10 @@
 
 #include <stddef.h>
 
+/* Says that there is no memory, and ends the program with status 1. */
 void mem_die(void) __attribute__((noreturn));
+/* malloc, calloc (n elements of `size` bytes), reallocarray, strdup and asprintf. The result is the
+ * caller's, never NULL, and free gives it back. */
 void *mem_alloc(size_t size) __attribute__((malloc));
 void *mem_zero(size_t n, size_t size) __attribute__((malloc));
 void *mem_resize(void *old, size_t n, size_t size);

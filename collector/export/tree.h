@@ -33,6 +33,8 @@ struct tree {
     int64_t *base_total;
 };
 
+/* The tree of a profile's stacks, the outermost frames first. It borrows the profile; tree_free
+ * gives it back. */
 struct tree *tree_new(const struct profile *p);
 /* NULL is fine. */
 void tree_free(struct tree *t);

@@ -18,8 +18,10 @@ struct writer {
     size_t room;
 };
 
+/* Gives the text back; the writer is empty again, as one of zeros is. */
 void writer_free(struct writer *w);
 
+/* Appends what is given, as it stands; numbers are decimal. */
 void writer_put_bytes(struct writer *w, const void *data, size_t size);
 void writer_put(struct writer *w, const char *text);
 void writer_put_char(struct writer *w, char c);

@@ -71,6 +71,8 @@ void report_graph_make(struct report *r, struct report_graph *g);
 void report_print_profile_labels(const struct report *r, FILE *out);
 void report_print_labels(const struct report *r, const struct report_graph *g, FILE *out);
 
+/* The table of functions (or what the options make of them) with their own and cumulative values.
+ */
 void report_top(struct report *r, FILE *out);
 /* symbol: only nodes matching this expression (peek), or NULL for all. */
 bool report_tree(struct report *r, const char *symbol, FILE *out, struct error *err);

@@ -30,6 +30,8 @@ struct history {
     size_t count;               /* entries ever added; under lock */
 };
 
+/* An empty one; free gives its memory back; add takes a copy, and the oldest entry goes when the
+ * ring is full. */
 void history_init(struct history *history);
 void history_free(struct history *history);
 void history_add(struct history *history, const struct history_entry *entry);

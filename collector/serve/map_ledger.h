@@ -32,6 +32,7 @@ const char *copy_ledger(pid_t pid, uint64_t address, struct mapped_ledger *mappe
 /* Copies it again. False: the process is gone, and the copy as it was. */
 bool refresh_ledger(struct mapped_ledger *mapped);
 
+/* Gives back what map_ledger or copy_ledger made; nothing if there is nothing. */
 void unmap_ledger(struct mapped_ledger *mapped);
 
 #endif

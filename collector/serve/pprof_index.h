@@ -5,6 +5,7 @@
 #include "serve/http.h"
 #include "wire/encode.h"
 
+/* Answers GET /debug/pprof/ of a process: HTML, or text where the query asks for it. */
 void pprof_index(struct request *request, struct response *response, struct process *process);
 
 /* What the index lists, in the order of names, as Go sorts them. */

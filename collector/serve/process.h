@@ -111,6 +111,7 @@ struct process_hello {
 /* A process with one reference, the caller's, in no registry yet. */
 struct process *process_new(const struct process_hello *hello);
 
+/* One more reference, given back by process_release. */
 void process_hold(struct process *process);
 /* The last reference frees it and closes what it holds. */
 void process_release(struct process *process);

@@ -32,6 +32,7 @@ struct refusals {
     struct refusal list[REFUSALS_MAX]; /* in order of their first */
 };
 
+/* No refusals yet. */
 void refusals_init(struct refusals *refusals);
 
 /* Counts one. True: it is the first of its kind, to be logged; *refusal (not NULL) is a copy. */

@@ -20,6 +20,7 @@ struct registry {
     uint64_t changes; /* grows with every arrival and end */
 };
 
+/* No processes yet. */
 void registry_init(struct registry *registry);
 /* Gives up the registry's references. */
 void registry_clear(struct registry *registry);

@@ -21,6 +21,7 @@ struct dwarf_scopes {
     size_t n, cap;
 };
 
+/* Notes the scope around a DIE. Called in the order of the DIEs' offsets. */
 void dwarf_scopes_add(struct dwarf_scopes *scopes, Dwarf_Off die, Dwarf_Off parent);
 
 /*

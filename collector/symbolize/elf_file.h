@@ -60,6 +60,7 @@ Elf_Scn *elf_file_section(Elf *elf, const char *name, GElf_Shdr *sh);
 const void *elf_file_bytes(const struct elf_file *f, uint64_t address, uint64_t size,
                            uint64_t *more);
 
+/* Has the file debug information of its own (.debug_info, compressed or not)? */
 bool elf_file_has_dwarf(const struct elf_file *f);
 
 /* Adds the code symbols of `from` (.symtab, .gnu_debugdata, .dynsym; PT_DYNAMIC's

@@ -26,6 +26,7 @@ struct symbol {
 
 struct symbol_table;
 
+/* An empty table, the caller's; free gives back its entries' strings too. */
 struct symbol_table *symbol_table_new(void);
 void symbol_table_free(struct symbol_table *t);
 

@@ -25,6 +25,7 @@
 #include "serve/process.h"
 #include "web/state.h"
 
+/* One function for each line above, in its order. Any HTTP thread. */
 void api_get_processes(struct request *request, struct response *response);
 void api_get_process(struct request *request, struct response *response);
 void api_get_history(struct request *request, struct response *response);

@@ -9,12 +9,10 @@ import { chooseBase, chooseThreads, exportMenu } from "./choices.js";
 import { clock } from "./chart.js";
 import { CallTree } from "./calltree.js";
 import { Top } from "./top.js";
-import { showCalls } from "./calls.js";
-import { showAssembly, showSource } from "./code.js";
+import { Side } from "./side.js";
 import { showPast } from "./past.js";
 
 const VIEWS = [["flame", "Flame graph"], ["top", "Top"], ["tree", "Call tree"]];
-const PANES = [["source", "Source"], ["assembly", "Assembly"], ["calls", "Callers & callees"]];
 
 // "since the start, until 12:00:10" or "12:00:00 – 12:00:10".
 function describeTime(view) {
@@ -34,13 +32,13 @@ class ProfilePage {
     this.tableArea = el("div", { class: "table-area" });
     this.tip = el("div", { class: "tip", hidden: true });
     this.status = el("div", { class: "status", id: "info", role: "status" });
-    this.side = el("div", { class: "side" });
+    this.side = new Side({ turn: pane => { this.set({ pane }, true); this.drawSide(); }, choose: f => this.choose(f) });
     this.found = el("span", { class: "note", id: "found", role: "status" });
     this.about = el("div", { class: "about" });
     this.tools = el("div", { class: "toolbar tools" });
     this.work = el("div", { class: "work" });
     this.past = el("div", { class: "past", hidden: true });
-    this.panes = el("div", { class: "panes" }, el("div", { class: "main-pane" }, this.flameArea, this.tableArea), this.side);
+    this.panes = el("div", { class: "panes" }, el("div", { class: "main-pane" }, this.flameArea, this.tableArea), this.side.element);
     page.main.classList.add("profile");
     page.main.append(this.about, this.tools, this.past, this.work, this.panes, this.status, this.tip);
     this.graph = new FlameGraph(this.flameArea, {
@@ -295,35 +293,12 @@ class ProfilePage {
   // ---- The side ----
 
   drawSide() {
-    const name = this.get("fn"), open = this.sideOpen;
-    if (this.sideAbort)
-      this.sideAbort.abort();
-    this.side.hidden = !open;
+    const open = this.sideOpen;
     this.panes.classList.toggle("with-side", open);
-    if (!open)
-      return;
-    const pane = this.get("pane") || "source", body = el("div", { class: "side-body" });
-    const tabs = el("div", { class: "tabs", role: "tablist" }, PANES.map(([key, text]) => el("button", {
-      type: "button", role: "tab", data: { pane: key }, aria: { selected: key === pane }, on: { click: () => { this.set({ pane: key }, true); this.drawSide(); } } }, text)));
-    replace(this.side, el("div", { class: "side-head" }, el("code", { title: name || "" }, name || "No function chosen"), tabs), body);
-    if (!name)
-      return replace(body, el("p", { class: "empty" }, "Choose a function."));
-    this.sideAbort = new AbortController();
-    const what = { view: this.view.id, query: { ...this.query(), type: this.flame.types[this.type].type }, name, unit: this.unit, total: this.total };
-    if (pane === "calls")
-      showCalls(body, { flame: this.flame, tree: this.flame.tree(this.type, false), ...what, choose: f => this.choose(f) });
-    else if (pane === "assembly")
-      showAssembly(body, what, this.sideAbort.signal);
-    else
-      this.drawSource(body, what, this.sideAbort.signal);
-  }
-
-  // Where there is no source, the machine code is what there is.
-  async drawSource(body, what, signal) {
-    let why = "";
-    await showSource(body, { ...what, missing: reason => { why = reason; } }, signal);
-    if (why && !signal.aborted)
-      showAssembly(body, { ...what, why }, signal);
+    this.side.draw(open, {
+      name: this.get("fn"), pane: this.get("pane"), flame: this.flame, type: this.type, unit: this.unit, total: this.total,
+      view: this.view.id, query: { ...this.query(), type: this.flame.types[this.type].type },
+    });
   }
 
   // ---- Tools ----

@@ -32,6 +32,8 @@ struct timeline {
     int stop_fd;
 };
 
+/* init: no marks. start: a thread of its own takes marks of the collector's processes, until stop
+ * ends it. free: after stop. */
 void timeline_init(struct timeline *timeline);
 void timeline_free(struct timeline *timeline);
 void timeline_start(struct timeline *timeline, struct collector *collector);

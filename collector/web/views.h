@@ -39,6 +39,7 @@ struct views {
     struct view *first; /* the most recently used */
 };
 
+/* No views; free gives up the references to all of them. */
 void views_init(struct views *views);
 void views_free(struct views *views);
 

@@ -29,6 +29,7 @@ struct environment {
     bool undecided;      /* libprof.so stays, unless the program is of another C library */
 };
 
+/* What is to become of an environment. given: borrowed until the call is made; may be NULL. */
 struct environment environment_plan(char *const *given);
 
 /* libprof.so is to go. preload isn't NULL. */

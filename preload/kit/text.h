@@ -23,6 +23,8 @@ struct text {
 /* size: bytes of buffer, at least 1. The text borrows the buffer. */
 void text_init(struct text *text, char *buffer, size_t size);
 
+/* Appends: bytes as they are; a string without its NUL; a number in a base of 2 to 16, with zeros
+ * in front up to min_digits. */
 void text_bytes(struct text *text, const char *bytes, size_t length);
 void text_string(struct text *text, const char *string);
 void text_number(struct text *text, uint64_t number, unsigned base, unsigned min_digits);

@@ -29,6 +29,8 @@ static inline bool ledger_exists(void)
     return __atomic_load_n(&ledger, __ATOMIC_ACQUIRE) != NULL;
 }
 
+/* The slow path of memory_reserve: asks the kernel for the pages. False: there is no memory for
+ * them, or LIBPROF_MAX_MEMORY is reached; the event is counted as lost. AS-safe. */
 bool memory_reserve_slow(enum ledger_section_id section, uint64_t end);
 
 /* Makes sure that the section's first `end` bytes may be written. */

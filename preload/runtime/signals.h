@@ -38,6 +38,7 @@ typedef bool (*signals_handler)(int signo, siginfo_t *info, void *context);
  */
 bool signals_own(int signo, signals_handler handler, int flags, enum signals_mode mode);
 
+/* Has signals_own taken this signal? AS-safe. */
 bool signals_owned(int signo);
 
 /*

@@ -16,6 +16,8 @@
  * less is enough. Any context. */
 bool comments_heap_is_small(const struct dump_request *request, bool expected);
 
+/* Writes what a reader of the profile should know, a comment a line: the process, the options, what
+ * was lost and why, what is missing. */
 void comments_write(const struct dump_request *request, struct stream *stream,
                     struct string_table *strings);
 

@@ -45,6 +45,7 @@ void locations_init(struct locations *locations, struct arena *arena, struct str
 /* The id of a frame's location; 0 after a failure, which `failed` keeps. */
 uint64_t locations_id(struct locations *locations, uint64_t frame);
 
+/* The id of a location that stands for no address, such as <unknown>; 0 after a failure. */
 uint64_t locations_synthetic_id(struct locations *locations, enum location_synthetic which);
 
 #endif

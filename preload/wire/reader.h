@@ -51,6 +51,7 @@ struct ledger_stack_view {
     uint32_t end;           /* enum unwind_end */
 };
 
+/* A stack by its number, 1 and up. False: it isn't filled, or is malformed. */
 bool ledger_view_stack(const struct ledger_view *view, uint32_t stack,
                        struct ledger_stack_view *out);
 
@@ -89,6 +90,8 @@ bool ledger_view_thread(const struct ledger_view *view, uint32_t thread,
 /* A string and its length without the final NUL; "" and 0 for a bad reference. */
 const char *ledger_view_string(const struct ledger_view *view, uint32_t string, size_t *length);
 
+/* A statistic's sum over the planes; the sentence that tells it in a profile's comments (static);
+ * does it count events that are missing from the profile? */
 uint64_t ledger_view_stat(const struct ledger_view *view, enum ledger_stat stat);
 const char *ledger_stat_sentence(enum ledger_stat stat);
 bool ledger_stat_is_loss(enum ledger_stat stat);

@@ -20,11 +20,14 @@ struct scratch {
     uint64_t inline_frames[SCRATCH_INLINE];
 };
 
+/* Room for `depth` frames, or for SCRATCH_INLINE where the pool is exhausted; scratch_close gives
+ * it back. */
 void scratch_open(struct scratch *scratch, unsigned depth);
 /* Takes libprof's own frames out of a walked stack (a hook that waits in the real
  * function): the new depth. */
 unsigned scratch_drop_own(struct scratch *scratch, unsigned depth);
 
+/* Gives the room back. */
 void scratch_close(struct scratch *scratch);
 
 /* In a forked child: the walks of the parent's other threads never end. */

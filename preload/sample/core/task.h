@@ -16,6 +16,7 @@ struct task_status {
     uint64_t blocked; /* signals: bit n - 1 */
 };
 
+/* Reads one thread's status file. False: there is no such thread, or no /proc. */
 bool task_status(uint32_t tid, struct task_status *status);
 
 /* The scheduler's clock when the thread last ran, ns; 0 = not known. Comparable

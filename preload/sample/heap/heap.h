@@ -54,6 +54,8 @@ void heap_forget(void);
 /* Bytes to a new thread's first sample. */
 int64_t heap_first_gap(void);
 
+/* The requests that took the count below zero; arguments, results and errno are those of the
+ * functions that they are named for (malloc(3), posix_memalign(3)). */
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 void *heap_realloc(void *block, size_t size);

@@ -111,6 +111,7 @@ static inline bool contention_is_long(uint64_t ticks)
 void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t function,
                              bool waited);
 
+/* contention_wait_end for a wait that was drawn. */
 void contention_wait_end_slow(struct contention_wait *wait, bool waited);
 
 /*
