@@ -61,7 +61,7 @@ def cpu_row(workload, directory):
 
 
 def share_rows():
-    test = os.path.join(os.path.dirname(__file__), '../cpu/perf_compare.py')
+    test = os.path.join(os.path.dirname(__file__), '../cpu/test_perf_compare.py')
     out = subprocess.run([sys.executable, test, '', modes.LIBPROF], text=True, capture_output=True,
                          env={**os.environ, 'LIBPROF_CPU_HZ': '100', 'LIBPROF_TEST_LONG': '1'}).stdout
     rows = []

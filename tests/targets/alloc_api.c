@@ -1,7 +1,7 @@
 /*
  * Each allocation function once or a few times, each with a size of its own, so
  * that a test finds its totals by size. Prints nothing; the numbers stand in
- * tests/heap/exact.py.
+ * tests/heap/test_exact.py.
  */
 #include <errno.h>
 #include <malloc.h>

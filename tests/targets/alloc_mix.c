@@ -1,7 +1,7 @@
 /*
  * Blocks of 8 bytes to 1 MiB in a fixed shuffle, all from one call site; every
  * second block of each size is freed at the end. The counts stand in
- * tests/heap/sampled.py too.
+ * tests/heap/test_sampled.py too.
  */
 #include <stdint.h>
 #include <stdlib.h>

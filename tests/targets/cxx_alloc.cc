@@ -1,4 +1,4 @@
-// C++'s operators, each with a size of its own: tests/heap/allocators.py.
+// C++'s operators, each with a size of its own: tests/heap/test_allocators.py.
 #include <cstdio>
 #include <new>
 
