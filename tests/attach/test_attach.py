@@ -3,86 +3,15 @@ import os
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib'))
 import pprof  # noqa: E402
-from run import LONG, PROF, skip, target, tests  # noqa: E402
-
-FOLDER = tempfile.mkdtemp(prefix='attach-test-')
-SOCKET = FOLDER + '/socket'
-CYCLES = 1000 if LONG else 12
-
-
-def prof(*arguments, **more):
-    return subprocess.run([PROF, *map(str, arguments)], capture_output=True, text=True, timeout=60,
-                          **more)
-
-
-class Collector:
-    """A prof serve that takes the processes."""
-
-    def __enter__(self):
-        self.process = subprocess.Popen([PROF, 'serve', '-q', '--socket', SOCKET, '--http', '127.0.0.1:0',
-                                         '--dir', FOLDER + '/served'])
-        end = time.time() + 10
-        while not os.path.exists(SOCKET) and time.time() < end:
-            time.sleep(0.02)
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(20)
-
-
-started = []
-
-
-def start(*command):
-    """A program that says 'ready' in its first line."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    started.append(process)
-    assert process.stdout.readline() == 'ready\n'
-    return process
-
-
-def attach(pid, *options):
-    done = prof('attach', '--socket', SOCKET, *options, pid)
-    assert done.returncode == 0, done.stderr
-    return float(re.search(r'still for ([0-9.]+) ms', done.stderr)[1])
-
-
-def detach(pid):
-    done = prof('detach', pid)
-    assert done.returncode == 0, done.stderr
-
-
-def slots(pid):
-    """What the relocated words of every object hold, read from outside."""
-    found = {}
-    with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/mem', 'rb', 0) as memory:
-        bases = {}
-        for line in maps:
-            fields = line.split()
-            if len(fields) > 5 and fields[5].startswith('/') and 'memfd' not in fields[5]:
-                bases.setdefault(fields[5], int(fields[0].split('-')[0], 16))
-        for path, base in bases.items():
-            table = subprocess.run(['readelf', '-rW', path], capture_output=True, text=True).stdout
-            dynamic = 'DYN' in subprocess.run(['readelf', '-hW', path], capture_output=True,
-                                              text=True).stdout
-            for row in re.findall(r'^([0-9a-f]{16}) .*R_X86_64_(?:JUMP_SLO\w*|GLOB_DAT|64) ', table, re.M):
-                address = int(row, 16) + (base if dynamic else 0)
-                memory.seek(address)
-                word = memory.read(8)
-                if len(word) == 8:  # not in an object that is being unloaded
-                    found[path, row] = struct.unpack('<Q', word)[0]
-    assert len(found) > 100, len(found)
-    return found
-
+from run import LONG, PROF, target, tests  # noqa: E402
+from case import (CYCLES, FOLDER, SOCKET, Collector, attach, check_permission, detach, prof,  # noqa: E402
+                  slots, start, started)
 
 def descriptors(pid):
     return sorted(os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd'))
@@ -257,12 +186,7 @@ def in_other_namespaces():
     assert files, os.listdir(FOLDER + '/served')
 
 
-if os.uname().machine != 'x86_64':
-    skip('prof attach is for x86-64 so far')
-with open('/proc/sys/kernel/yama/ptrace_scope') if os.path.exists(
-        '/proc/sys/kernel/yama/ptrace_scope') else open('/dev/null') as scope:
-    if os.geteuid() != 0 and scope.read().strip() not in ('', '0'):
-        skip('Yama lets only root trace processes that are not children')
+check_permission()
 try:
     tests(nothing_is_left, a_program_that_does_everything_at_once, blocks_since_then_are_counted,
           the_injector_may_die, waiting_calls_go_on, refusals_are_one_line, in_other_namespaces)
