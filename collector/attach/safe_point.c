@@ -10,6 +10,7 @@
 
 #include "attach/arch.h"
 #include "attach/remote.h"
+#include "attach/unsafe_code.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "wire/attach_order.h"
@@ -20,6 +21,7 @@ struct safe_point {
     pid_t pid;
     Dwfl *dwfl;
     bool attached;
+    struct unsafe_code unsafe;
     uint64_t start, limit; /* of the injected library; 0 = there is none */
 };
 
@@ -48,28 +50,8 @@ struct inside {
     const char *why;
 };
 
-/* Objects in which every frame counts: the loader, and allocators as libraries. */
-static const char *const loaders[] = {"ld-linux", "ld-2.", "ld.so"};
-static const char *const allocators[] = {"libjemalloc.so", "libtcmalloc", "libmimalloc.so"};
-
 /* What calls a thread's start routine: start_thread and clone3 in the C library. */
 #define THREAD_START_FRAMES 2
-
-/* Functions that hold, or may hold, a lock which loading a library needs. */
-static const char *const unsafe_functions[] = {
-    "malloc", "free", "calloc", "realloc", "reallocarray", "memalign", "posix_memalign",
-    "aligned_alloc", "valloc", "pvalloc", "malloc_trim", "malloc_info", "mallinfo", "mallinfo2",
-    "malloc_stats", "malloc_usable_size", "cfree", "fork", "vfork", "_Fork", "__libc_fork",
-    "posix_spawn", "posix_spawnp", "pthread_create", "pthread_exit", "exit", "_exit", "quick_exit",
-    "abort", "__cxa_finalize", "__cxa_atexit", "__register_atfork", "dlopen", "dlmopen", "dlclose",
-    "dlsym", "dlvsym", "dladdr", "dl_iterate_phdr", "__libc_dlopen_mode", "__libc_dlclose",
-    "__libc_dlsym", "mallopt", "__libc_malloc", "__libc_free", "__libc_calloc", "__libc_realloc",
-    "__libc_memalign", "__fork", "__vfork",
-    /* the same of allocators inside the program */
-    "je_malloc", "je_free", "_rjem_malloc", "_rjem_sdallocx", "mi_malloc", "mi_free", "tc_malloc",
-    "tc_free"};
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static int find_no_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
                              const char *file, const char *link, GElf_Word checksum, char **found)
@@ -107,9 +89,8 @@ static int read_tables(Dwfl_Module *module, void **user, const char *name, Dwarf
                        void *arg)
 {
     GElf_Addr bias;
-    (void)user, (void)name, (void)arg;
+    (void)user, (void)name, (void)base, (void)arg;
     dwfl_module_eh_cfi(module, &bias);
-    dwfl_module_addrname(module, base);
     return DWARF_CB_OK;
 }
 
@@ -128,6 +109,7 @@ bool safe_point_refresh(struct safe_point *safe, struct error *err)
     int error = safe->dwfl ? dwfl_linux_proc_report(safe->dwfl, safe->pid) : -1;
     if (error == 0 && dwfl_report_end(safe->dwfl, NULL, NULL) == 0) {
         dwfl_getmodules(safe->dwfl, read_tables, NULL, 0);
+        unsafe_code_read(&safe->unsafe, safe->dwfl);
         return true;
     }
     return fail_with(err, "cannot read the modules of process %d: %s", (int)safe->pid,
@@ -149,33 +131,8 @@ void safe_point_free(struct safe_point *safe)
     if (!safe)
         return;
     dwfl_end(safe->dwfl);
+    unsafe_code_free(&safe->unsafe);
     free(safe);
-}
-
-static bool begins_with_one(const char *name, const char *const *prefixes, size_t count)
-{
-    for (size_t n = 0; n < count; n++)
-        if (strncmp(name, prefixes[n], strlen(prefixes[n])) == 0)
-            return true;
-    return false;
-}
-
-static const char *unsafe(Dwfl *dwfl, Dwarf_Addr pc, struct look *look)
-{
-    Dwfl_Module *module = dwfl_addrmodule(dwfl, pc);
-    if (!module)
-        return NULL;
-    const char *path = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    if (slash && begins_with_one(slash + 1, loaders, COUNT(loaders)))
-        return "the loader";
-    if (slash && begins_with_one(slash + 1, allocators, COUNT(allocators)))
-        look->allocator = look->frames;
-    const char *name = dwfl_module_addrname(module, pc);
-    for (size_t n = 0; name && n < COUNT(unsafe_functions); n++)
-        if (strcmp(name, unsafe_functions[n]) == 0)
-            return unsafe_functions[n];
-    return NULL;
 }
 
 static int look_at_frame(Dwfl_Frame *frame, void *arg)
@@ -190,8 +147,11 @@ static int look_at_frame(Dwfl_Frame *frame, void *arg)
         look->uses = true;
         look->is_leaf |= look->frames == 1;
     }
+    bool in_allocator = false;
     const char *inside =
-        unsafe(dwfl_thread_dwfl(dwfl_frame_thread(frame)), activation ? pc : pc - 1, look);
+        unsafe_code_find(&look->safe->unsafe, activation ? pc : pc - 1, &in_allocator);
+    if (in_allocator)
+        look->allocator = look->frames;
     if (inside && !look->inside)
         look->inside = inside;
     return look->inside && !look->whole ? DWARF_CB_ABORT : DWARF_CB_OK;

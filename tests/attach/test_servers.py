@@ -4,7 +4,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -204,7 +203,7 @@ def redis():
                                 stderr=subprocess.STDOUT, text=True)
         rounds(server.pid)
         assert load.poll() is None and server.poll() is None
-        load.send_signal(signal.SIGINT)
+        load.terminate()
         said = load.communicate(timeout=20)[0]
         assert not re.search(r'[Ee]rror', said), said[-500:]
     finally:
