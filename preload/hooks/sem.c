@@ -21,7 +21,7 @@
 static inline bool try(sem_t *semaphore)
 {
     int error = errno;
-    pthread_testcancel();
+    real.pthread_testcancel();
     bool taken = real.sem_trywait(semaphore) == 0;
     errno = error;
     return taken;

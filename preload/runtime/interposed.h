@@ -207,6 +207,7 @@
     X(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock))                                    \
     X(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock))                                    \
     X(int, sem_trywait, (sem_t * semaphore))                                                       \
+    X(void, pthread_testcancel, (void))                                                            \
     X(int, pthread_tryjoin_np, (pthread_t thread, void **result))                                  \
     X(int, mtx_trylock, (mtx_t * mutex))                                                           \
     X(int, pthread_key_create, (pthread_key_t * key, void (*destructor)(void *)))                  \

@@ -79,13 +79,14 @@ bool object_contains(const struct dl_phdr_info *info, const void *address)
 
 #define VERSION_HIDDEN 0x8000u /* not the default version (GNU symbol versioning) */
 
-/* Is the symbol the function looked for, and defined here? */
+/* Is the symbol the function or variable looked for, and defined here? */
 static bool symbol_matches(const struct object *object, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = &object->symbols[index];
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
     return symbol->st_shndx != SHN_UNDEF &&
-           (type == STT_FUNC || type == STT_NOTYPE || type == STT_GNU_IFUNC) &&
+           (type == STT_FUNC || type == STT_OBJECT || type == STT_NOTYPE ||
+            type == STT_GNU_IFUNC) &&
            strcmp(object->strings + symbol->st_name, name) == 0;
 }
 

@@ -49,8 +49,8 @@ bool object_contains(const struct dl_phdr_info *info, const void *address);
 #define OBJECT_HASH_12(h, s, n) OBJECT_HASH_4(OBJECT_HASH_8(h, s, n), s, (n) + 8)
 #define OBJECT_HASH_28(h, s) OBJECT_HASH_12(OBJECT_HASH_8(OBJECT_HASH_8(h, s, 0), s, 8), s, 16)
 
-/* The address of a function that the object itself defines; NULL: it defines none. hash: of
- * the name, as OBJECT_LITERAL_HASH. The version is the default one where there is one. An
+/* The address of a function or variable that the object itself defines; NULL: it defines none.
+ * hash: of the name, as OBJECT_LITERAL_HASH. The version is the default one where there is one. An
  * object without a default version (glibc's libc_malloc_debug.so has malloc@GLIBC_2.2.5
  * only) gives another one: the loader binds callers that ask for that version to it. */
 void *object_define(const struct object *object, const char *name, uint32_t hash);

@@ -8,6 +8,7 @@
  * its header isn't needed to build.
  */
 #include "unwind/libunwind.h"
+#include "runtime/optional.h"
 #include "unwind/module.h"
 #include "unwind/self.h"
 #include "unwind/stack_memory.h"
@@ -33,17 +34,26 @@ static int (*init_local2)(struct cursor *, ucontext_t *, int);
 static int (*step)(struct cursor *);
 static int (*get_reg)(struct cursor *, int, uintptr_t *);
 
+/* Looked up: before glibc 2.34 they are in a library that a program need not have. */
+static void *(*open_library)(const char *, int);
+static void *(*library_symbol)(void *, const char *);
+
 /* POSIX has dlsym return functions as void *, which ISO C can't assign. */
 static bool find_symbol(void *library, const char *name, void *function)
 {
-    void *symbol = dlsym(library, name);
+    void *symbol = library_symbol(library, name);
     memcpy(function, &symbol, sizeof symbol);
     return symbol != NULL;
 }
 
 bool libunwind_load(void)
 {
-    void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+    void *functions[] = {optional_function("dlopen"), optional_function("dlsym")};
+    memcpy(&open_library, &functions[0], sizeof functions[0]);
+    memcpy(&library_symbol, &functions[1], sizeof functions[1]);
+    void *library = open_library && library_symbol
+                        ? open_library("libunwind.so.8", RTLD_NOW | RTLD_LOCAL)
+                        : NULL;
     if (!library)
         return false;
     return find_symbol(library, SYMBOL("init_local2"), &init_local2) &&

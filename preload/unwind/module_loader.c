@@ -1,8 +1,9 @@
 #include "unwind/module_loader.h"
+#include "runtime/optional.h"
 #include "unwind/module_object.h"
 
-#include <dlfcn.h>
 #include <link.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 /* The objects loaded at the start, which are never unloaded: the first so many of the
@@ -12,22 +13,27 @@ static unsigned initial_count;
 
 static uintptr_t vdso_start, vdso_limit;
 
-#if __GLIBC_PREREQ(2, 35)
-extern int _dl_find_object(void *, struct dl_find_object *) __attribute__((weak));
-#else
-struct dl_find_object {
+/*
+ * _dl_find_object(3) of glibc 2.35 and later, or NULL. Looked up at the start: a reference to it,
+ * even a weak one, would need the version GLIBC_2.35, and older loaders refuse a library that does.
+ * The structure is part of the interface (dlfcn.h); it is declared here for older headers.
+ */
+struct found_object {
     unsigned long long flags;
-    void *dlfo_map_start, *dlfo_map_end;
-    struct link_map *dlfo_link_map;
-    void *dlfo_eh_frame;
+    void *map_start, *map_end;
+    struct link_map *link_map;
+    void *eh_frame;
+#if defined(__aarch64__) || defined(__x86_64__)
     unsigned long long reserved[7];
-};
-extern int _dl_find_object(void *, struct dl_find_object *) __attribute__((weak));
+#else
+#error "the layout of struct dl_find_object is not known for this processor"
 #endif
+};
+static int (*find_object)(void *pc, struct found_object *result);
 
 bool module_loader_can_find(void)
 {
-    return _dl_find_object != NULL;
+    return find_object != NULL;
 }
 
 bool module_loader_is_vdso(uintptr_t pc)
@@ -44,19 +50,19 @@ bool module_loader_is_program(bool first, const char *name, struct effort *effor
 
 bool module_loader_find(uintptr_t pc, struct object *object, struct effort *effort)
 {
-    struct dl_find_object found;
+    struct found_object found;
     if (module_loader_is_vdso(pc)) {
         *object = (struct object){
             .map_start = vdso_start, .map_limit = vdso_limit, .name = "[vdso]", .effort = effort};
         return true;
     }
-    if (!_dl_find_object || _dl_find_object((void *)pc, &found) != 0)
+    if (!find_object || find_object((void *)pc, &found) != 0)
         return false;
     *object = (struct object){
-        .map_start = (uintptr_t)found.dlfo_map_start,
-        .map_limit = (uintptr_t)found.dlfo_map_end,
-        .link_map = found.dlfo_link_map,
-        .eh_frame_hdr = (uintptr_t)found.dlfo_eh_frame,
+        .map_start = (uintptr_t)found.map_start,
+        .map_limit = (uintptr_t)found.map_end,
+        .link_map = found.link_map,
+        .eh_frame_hdr = (uintptr_t)found.eh_frame,
         .effort = effort,
     };
     return true;
@@ -78,17 +84,17 @@ bool module_loader_complete(struct object *object)
 
 bool module_loader_still_has(const struct module_entry *entry)
 {
-    struct dl_find_object found;
-    return _dl_find_object && _dl_find_object((void *)entry->module.start, &found) == 0 &&
-           found.dlfo_link_map == atomic_load(&entry->link_map) &&
-           (uintptr_t)found.dlfo_map_start == entry->object_start &&
-           found.dlfo_eh_frame == entry->module.eh_frame_hdr;
+    struct found_object found;
+    return find_object && find_object((void *)entry->module.start, &found) == 0 &&
+           found.link_map == atomic_load(&entry->link_map) &&
+           (uintptr_t)found.map_start == entry->object_start &&
+           found.eh_frame == entry->module.eh_frame_hdr;
 }
 
 bool module_loader_is_initial(const void *link_map)
 {
     const struct link_map *map = initial_first;
-    if (!_dl_find_object)
+    if (!find_object)
         return link_map == initial_first;
     for (unsigned i = 0; map && i < initial_count; i++, map = map->l_next)
         if (map == link_map)
@@ -98,10 +104,10 @@ bool module_loader_is_initial(const void *link_map)
 
 static void remember_initial(void)
 {
-    struct dl_find_object found;
-    if (!_dl_find_object || _dl_find_object((void *)getauxval(AT_ENTRY), &found) != 0)
+    struct found_object found;
+    if (!find_object || find_object((void *)getauxval(AT_ENTRY), &found) != 0)
         return;
-    struct link_map *map = found.dlfo_link_map;
+    struct link_map *map = found.link_map;
     while (map->l_prev)
         map = map->l_prev;
     initial_first = map;
@@ -115,8 +121,13 @@ void module_loader_set_first(const void *link_map)
         initial_first = link_map;
 }
 
+#define QUOTE(name) #name
+#define QUOTED(name) QUOTE(name)
+
 void module_loader_init(void)
 {
+    void *function = optional_function(QUOTED(_dl_find_object)); /* a test gives it another name */
+    memcpy(&find_object, &function, sizeof function);
     if (!initial_first)
         remember_initial();
     const ElfW(Ehdr) *vdso = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);

@@ -45,6 +45,7 @@ def exports_have_the_versions_asked_for():
     versioned = {name for name in exported if '@' in name}
     if os.uname().machine == 'x86_64':
         assert versioned == {'posix_spawn@@GLIBC_2.15', 'posix_spawnp@@GLIBC_2.15',
+                             'timer_create@@GLIBC_2.34', 'timer_create@GLIBC_2.3.3',
                              'pthread_cond_wait@@GLIBC_2.3.2', 'pthread_cond_timedwait@@GLIBC_2.3.2'}
     assert 'pthread_mutex_lock' in exported and 'pthread_mutex_trylock' not in exported
 

@@ -2,20 +2,24 @@
 #include "ledger/counter.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
+#include "runtime/optional.h"
 #include "sample/core/gate.h"
 #include "wire/reader.h"
-
-#include <sys/single_threaded.h>
 
 /* How far a thread's bytes in use may be off before it tells the ledger, when
  * there are several threads: the peak is exact to so many bytes a thread. */
 #define PENDING_MAX ((int64_t)32 << 10)
 
 static bool exact;
+/* Of sampled mode's few events each may take the longer way. */
+static const char never = 0;
+static const char *single_threaded = &never;
 
 void heap_inuse_start(bool every)
 {
     exact = every;
+    if (exact)
+        single_threaded = optional_single_threaded();
 }
 
 /* Bytes that a recorded block of `size` stands for. */
@@ -35,7 +39,7 @@ static void account_inuse(int64_t bytes)
     struct thread_state *self = &thread_self;
     int64_t change = self->heap_pending + bytes;
     int64_t inuse;
-    if (__libc_single_threaded) {
+    if (*single_threaded) {
         inuse = atomic_load_explicit(&ledger->heap_inuse, memory_order_relaxed) + change;
         atomic_store_explicit(&ledger->heap_inuse, inuse, memory_order_relaxed);
     } else if (exact && !self->ended && change < PENDING_MAX && change > -PENDING_MAX) {
@@ -51,7 +55,7 @@ static void account_inuse(int64_t bytes)
         return;
     /* A lost race leaves a slightly lower peak, which the next change mends. */
     atomic_store_explicit(&ledger->heap_peak, inuse, memory_order_relaxed);
-    if (__libc_single_threaded)
+    if (*single_threaded)
         atomic_store_explicit(&ledger->heap_peak_epoch,
                               atomic_load_explicit(&ledger->heap_peak_epoch, memory_order_relaxed) +
                                   1,
