@@ -65,8 +65,8 @@ unsigned module_generation(void);
 
 /*
  * Enters what is loaded now and marks what is gone. Does nothing where
- * `_dl_find_object` exists (glibc >= 2.35): there modules are found at first
- * sight. On older systems it takes the loader's lock: call it from the
+ * `_dl_find_object` exists (glibc >= 2.35). On older systems new modules are found in the
+ * loader's list; this finds those that have gone. It takes the loader's lock: call it from the
  * constructor and from hooks that run where dlopen might have been called,
  * never from a handler, malloc or the bare thread.
  */

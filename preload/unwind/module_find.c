@@ -68,9 +68,13 @@ unsigned module_find_within(uintptr_t pc, struct effort *effort)
         /* Unloaded by a way that isn't our dlclose hook: the C library's own. */
         module_table_mark_gone(index, entry);
     }
-    if (!module_loader_find(pc, &object, effort) || module_empty_has(&object, pc) ||
-        !module_loader_complete(&object))
+    if (module_loader_find(pc, &object, effort)) {
+        if (module_empty_has(&object, pc) || !module_loader_complete(&object))
+            return 0;
+    } else if (module_loader_can_find() || !module_loader_search(pc, &object, effort) ||
+               module_empty_has(&object, pc)) {
         return 0;
+    }
     return enter(&object, pc);
 }
 

@@ -31,6 +31,11 @@ struct found_object {
 };
 static int (*find_object)(void *pc, struct found_object *result);
 
+/* Without it: the loader's list (r_debug of link.h), which any thread may read word by word. */
+static const struct r_debug *list;
+static unsigned list_initial; /* its first so many are never unloaded, and need no checked read */
+#define LIST_MAX 4096
+
 bool module_loader_can_find(void)
 {
     return find_object != NULL;
@@ -63,6 +68,45 @@ bool module_loader_find(uintptr_t pc, struct object *object, struct effort *effo
         .map_limit = (uintptr_t)found.map_end,
         .link_map = found.link_map,
         .eh_frame_hdr = (uintptr_t)found.eh_frame,
+        .effort = effort,
+    };
+    return true;
+}
+
+bool module_loader_search(uintptr_t pc, struct object *object, struct effort *effort)
+{
+    struct link_map map, best = {.l_addr = 0};
+    uintptr_t next = list ? (uintptr_t)list->r_map : 0;
+    bool stays = false;
+    for (unsigned n = 0; next && n < LIST_MAX; n++) {
+        if (n < list_initial)
+            memcpy(&map, (const void *)next, sizeof map);
+        else if (!module_copy(&map, next, sizeof map, effort))
+            return false;
+        if (map.l_addr <= pc && map.l_addr > best.l_addr) {
+            best = map;
+            stays = n < list_initial;
+        }
+        next = (uintptr_t)map.l_next;
+    }
+    ElfW(Ehdr) header;
+    if (!best.l_addr)
+        return false;
+    if (stays)
+        memcpy(&header, (const void *)best.l_addr, sizeof header);
+    else if (!module_copy(&header, best.l_addr, sizeof header, effort))
+        return false;
+    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)))
+        return false;
+    uintptr_t headers = best.l_addr + header.e_phoff;
+    *object = (struct object){
+        .map_start = best.l_addr,
+        .map_limit = UINTPTR_MAX, /* up to the next object, which is then found instead */
+        .bias = best.l_addr,
+        .link_map = (const void *)headers, /* the name that module_refresh gives to a load */
+        .name = best.l_name,
+        .program_headers = headers,
+        .program_header_count = header.e_phnum,
         .effort = effort,
     };
     return true;
@@ -128,6 +172,11 @@ void module_loader_init(void)
 {
     void *function = optional_function(QUOTED(_dl_find_object)); /* a test gives it another name */
     memcpy(&find_object, &function, sizeof function);
+    if (!find_object && !list) {
+        list = optional_function("_r_debug");
+        for (const struct link_map *map = list ? list->r_map : NULL; map; map = map->l_next)
+            list_initial++;
+    }
     if (!initial_first)
         remember_initial();
     const ElfW(Ehdr) *vdso = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);

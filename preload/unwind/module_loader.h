@@ -1,7 +1,7 @@
 /*
  * What the loader knows of objects: which one an address lies in, and which are there for good.
  * Asks _dl_find_object, which takes no lock; glibc before 2.35 hasn't got it, and its
- * objects are found by module_refresh (module.h). Private to preload/unwind/. AS-safe.
+ * objects are found by module_refresh (module.h) and in its list. Private to preload/unwind/. AS-safe.
  */
 #ifndef LIBPROF_UNWIND_MODULE_LOADER_H
 #define LIBPROF_UNWIND_MODULE_LOADER_H
@@ -13,6 +13,10 @@ bool module_loader_can_find(void);
 
 /* The object that pc lies in, the vDSO included; not yet what complete fills in. false: none. */
 bool module_loader_find(uintptr_t pc, struct object *object, struct effort *effort);
+
+/* Without _dl_find_object: the same by the loader's list, complete, for an object that was loaded
+ * since the last module_refresh. A checked read for each such object. */
+bool module_loader_search(uintptr_t pc, struct object *object, struct effort *effort);
 
 /* What the loader's own record says of an object that was found. false: it is going away. */
 bool module_loader_complete(struct object *object);

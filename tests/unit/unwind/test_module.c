@@ -41,7 +41,6 @@ static void *open_plugin(const char *path, struct stack *stack)
 {
     void *plugin = dlopen(path, RTLD_NOW);
     assert_non_null(plugin);
-    module_refresh(); /* does nothing where modules are found at first sight */
     long (*call)(void (*)(void *), void *) = NULL;
     *(void **)&call = dlsym(plugin, "plugin_call");
     assert_non_null(call);
