@@ -82,7 +82,7 @@ static void complain(const char *path, const char *name, const char *wrong, long
     if (text)
         log_line(LOG_WARN, "can't write %s%s%s: %s", path, name[0] ? "/" : "", name, text);
     else
-        log_line(LOG_WARN, "can't write %s%s%s: error %ld (errno)", path, name[0] ? "/" : "", name,
+        log_line(LOG_WARN, "can't write %s%s%s: the system's error %ld", path, name[0] ? "/" : "", name,
                  -error);
 }
 

@@ -1,6 +1,7 @@
 #include "ledger/memory.h"
 #include "kit/sys.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 #define MEMORY_CHUNK UINT64_C(65536)      /* a system call for each so many bytes of growth */
@@ -56,11 +57,13 @@ static bool grow(enum ledger_section_id section, uint64_t end)
     /* Other threads may be at the same: each makes all that is claimed, so whoever ends first may
      * say so. */
     if (!sys_forbidden()) {
-        sys_call3(SYS_mprotect, (char *)memory_at(section, have), high - have,
-                  PROT_READ | PROT_WRITE);
-        long ret = sys_call3(SYS_madvise, (char *)memory_at(section, have), high - have,
-                             MADV_POPULATE_WRITE_NR);
-        if (ret < 0 && ret != -22 /* EINVAL: an older kernel */ && ret != -4 /* EINTR */)
+        char *at = (char *)memory_at(section, have);
+        if (sys_call3(SYS_mprotect, at, high - have, PROT_READ | PROT_WRITE) < 0)
+            return false;
+        /* Only this says that there is no memory. An older kernel (EINVAL), a sandbox (ENOSYS,
+         * EPERM) or a busy moment (EAGAIN, EINTR) leave it to the first touch. */
+        long ret = sys_call3(SYS_madvise, at, high - have, MADV_POPULATE_WRITE_NR);
+        if (ret == -ENOMEM || ret == -EFAULT || ret == -EHWPOISON)
             return false; /* it stays counted: there is no memory anyway */
     }
     while (have < high && !atomic_compare_exchange_weak(&s->reserved, &have, high))

@@ -12,6 +12,7 @@
 #include "sample/core/task.h"
 #include "sample/core/thread_entry.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -84,7 +85,7 @@ static void forget_made(uint32_t tid)
 }
 
 /* A timer on a thread's CPU clock: its id + 1, or 0. */
-static uint32_t create_timer_on(clockid_t clock, uint32_t tid)
+static uint32_t create_timer_on(clockid_t clock, uint32_t tid, long *error)
 {
     struct sigevent event = {
         .sigev_notify = SIGEV_THREAD_ID,
@@ -93,8 +94,10 @@ static uint32_t create_timer_on(clockid_t clock, uint32_t tid)
     };
     event._sigev_un._tid = (int)tid;
     int timer = 0;
-    if (atomic_fetch_add(&timers, 1) < timers_most &&
-        sys_call3(SYS_timer_create, clock, &event, &timer) >= 0) {
+    *error = -EAGAIN; /* timer_create(2)'s, when the user's limit is reached */
+    if (atomic_fetch_add(&timers, 1) < timers_most)
+        *error = sys_call3(SYS_timer_create, clock, &event, &timer);
+    if (*error >= 0) {
         note_made(tid, (uint32_t)timer + 1);
         return (uint32_t)timer + 1;
     }
@@ -102,10 +105,20 @@ static uint32_t create_timer_on(clockid_t clock, uint32_t tid)
     return 0;
 }
 
-/* The calling thread's. */
-static uint32_t create_timer(uint32_t tid)
+/* Why there is none, once. error: -errno. */
+static void complain(long error)
 {
-    return create_timer_on(CLOCK_THREAD_CPUTIME_ID, tid);
+    if (atomic_exchange(&warned, true))
+        return;
+    if (error == -EAGAIN)
+        log_line(LOG_WARN,
+                 "a thread is not sampled: the user's limit of queued signals is reached, "
+                 "so it gets no CPU timer; raise ulimit -i");
+    else
+        log_line(LOG_WARN,
+                 "a thread is not sampled: the kernel or a sandbox refuses timer_create(2) "
+                 "(error %ld), so it gets no CPU timer",
+                 -error);
 }
 
 /* flags: 0 or TIMER_ABSTIME, against the thread's CPU clock. */
@@ -139,13 +152,13 @@ void cpu_thread_start(bool newborn)
     self->cpu_signalled = 0;
     self->first_ns = 0;
     self->timer_tid = self->tid;
-    self->timer = create_timer(self->tid);
+    long error;
+    self->timer = create_timer_on(CLOCK_THREAD_CPUTIME_ID, self->tid, &error);
     if (!self->timer) {
         if (!self->timer_failed)
             ledger_count(LEDGER_STAT_CPU_TIMERS_FAILED, 1);
         self->timer_failed = true;
-        if (!atomic_exchange(&warned, true))
-            log_line(LOG_WARN, "a thread gets no CPU timer and isn't sampled (see ulimit -i)");
+        complain(error);
         return;
     }
     if (self->timer_failed)
@@ -291,7 +304,8 @@ void cpu_after_fork(const uint64_t *mask, bool child)
         atomic_store(&timers, 0); /* its parent's aren't inherited, timer_create(2) */
         if (made)
             sys_call3(SYS_madvise, made, MADE_MAX * sizeof *made, MADV_DONTNEED);
-        self->timer = create_timer(tid);
+        long error;
+        self->timer = create_timer_on(CLOCK_THREAD_CPUTIME_ID, tid, &error);
         if (self->timer)
             arm_timer(self->timer, (uint64_t)(random_uniform() * (double)period_ns) + 1, 0);
     }
@@ -313,7 +327,8 @@ static void adopt(void *context, uint32_t tid)
         ++*(size_t *)context;
         return;
     }
-    uint32_t timer = create_timer_on(thread_clock(tid), tid);
+    long error;
+    uint32_t timer = create_timer_on(thread_clock(tid), tid, &error);
     if (!timer)
         return;
     arm_timer(timer, (uint64_t)(random_uniform() * (double)period_ns) + 1, 0);
