@@ -7,26 +7,20 @@
 
 #include "base/mem.h"
 #include "symbolize/dwarf_name.h"
+#include "symbolize/dwarf_package.h"
+#include "symbolize/dwarf_ranges.h"
 
 /* libdw keeps the line table of every unit it has read: at some 40 bytes a line,
  * this many are 160 MB. Past it the handle is opened anew, so that a program with a
  * gigabyte of DWARF can be symbolized in bounded memory. */
 #define MAX_CACHED_LINES 4000000
 
-/* Part of the address space that belongs to one unit, or to one function. */
-struct range {
-    uint64_t low, high; /* high is exclusive */
-    size_t owner;       /* index of the unit; for functions, the DIE's offset */
-};
-
-struct ranges {
-    struct range *list;
-    size_t n, cap;
-};
-
 struct unit {
-    Dwarf_Off die;          /* of the unit (the skeleton, if its DWARF is split) */
-    bool is_read, is_split; /* functions has been filled in */
+    Dwarf_Off die;                   /* of the unit (the skeleton, if its DWARF is split) */
+    bool is_read;                    /* functions has been filled in */
+    bool is_split;                   /* its functions are in another file, */
+    bool is_missing;                 /* or in one that was not found so far, */
+    struct dwarf_packaged *packaged; /* in this unit of a package; NULL: libdw knows the file */
     struct ranges functions;
     struct dwarf_scopes scopes;
 };
@@ -39,57 +33,12 @@ struct dwarf_file {
     size_t n_units, cap_units;
     struct ranges index; /* address -> unit */
     size_t cached_lines;
+    char *package_path; /* where a package of split units would be */
+    struct dwarf_package *package;
+    bool package_looked_for;
+    char *missing; /* why some functions are unknown; NULL: nothing is known to be missing */
     char *names[DWARF_MAX_FRAMES]; /* of the last look-up */
 };
-
-static void ranges_add(struct ranges *r, uint64_t low, uint64_t high, size_t owner)
-{
-    if (low >= high || !low) /* code dropped by the linker is left at 0 */
-        return;
-    r->list = mem_grow(r->list, r->n, &r->cap, sizeof(*r->list));
-    r->list[r->n++] = (struct range){low, high, owner};
-}
-
-static int compare_ranges(const void *a, const void *b)
-{
-    const struct range *x = a, *y = b;
-    if (x->low != y->low)
-        return x->low < y->low ? -1 : 1;
-    /* The wider first: looking backwards then finds the innermost. */
-    return (x->high < y->high) - (x->high > y->high);
-}
-
-static void ranges_sort(struct ranges *r)
-{
-    if (r->n)
-        qsort(r->list, r->n, sizeof(*r->list), compare_ranges);
-}
-
-/* The innermost range that contains address, or NULL. Ranges nest shallowly (nested
- * functions), so the look backwards is short. */
-static const struct range *ranges_find(const struct ranges *r, uint64_t address)
-{
-    size_t low = 0, high = r->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (r->list[middle].low <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t back = 0; low > 0 && back < 64; back++)
-        if (address < r->list[--low].high)
-            return &r->list[low];
-    return NULL;
-}
-
-static void add_die_ranges(struct ranges *r, Dwarf_Die *die, size_t owner)
-{
-    Dwarf_Addr base, low, high;
-    ptrdiff_t at = 0;
-    while ((at = dwarf_ranges(die, at, &base, &low, &high)) > 0)
-        ranges_add(r, low, high, owner);
-}
 
 static void index_units(struct dwarf_file *d)
 {
@@ -100,11 +49,13 @@ static void index_units(struct dwarf_file *d)
         if (type != DW_UT_compile && type != DW_UT_skeleton)
             continue;
         d->units = mem_grow(d->units, d->n_units, &d->cap_units, sizeof(*d->units));
+        bool is_skeleton = type == DW_UT_skeleton;
         d->units[d->n_units] = (struct unit){
             .die = dwarf_dieoffset(&die),
-            .is_split = type == DW_UT_skeleton && dwarf_tag(&sub) != DW_TAG_invalid,
+            .is_split = is_skeleton && dwarf_tag(&sub) != DW_TAG_invalid,
+            .is_missing = is_skeleton && dwarf_tag(&sub) == DW_TAG_invalid,
         };
-        add_die_ranges(&d->index, &die, d->n_units++);
+        ranges_add_die(&d->index, &die, NULL, d->n_units++);
     }
     ranges_sort(&d->index);
 }
@@ -139,7 +90,7 @@ static void index_aranges(struct dwarf_file *d)
     }
 }
 
-struct dwarf_file *dwarf_file_open(const struct elf_file *f)
+struct dwarf_file *dwarf_file_open(const struct elf_file *f, const char *program)
 {
     Dwarf *dwarf = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
     if (!dwarf)
@@ -148,6 +99,7 @@ struct dwarf_file *dwarf_file_open(const struct elf_file *f)
     d->fd = f->fd;
     d->elf = f->elf;
     d->dwarf = dwarf;
+    d->package_path = mem_printf("%s%s.dwp", f->root ? f->root : "", program);
     index_units(d);
     size_t sorted = d->index.n;
     index_aranges(d);
@@ -160,8 +112,11 @@ static void forget_unit(struct unit *u)
 {
     free(u->functions.list);
     free(u->scopes.list);
+    dwarf_packaged_free(u->packaged);
     u->functions = (struct ranges){0};
     u->scopes = (struct dwarf_scopes){0};
+    u->is_missing |= u->packaged != NULL;
+    u->packaged = NULL;
     u->is_read = false;
 }
 
@@ -183,7 +138,21 @@ void dwarf_file_close(struct dwarf_file *d)
     free(d->units);
     free(d->index.list);
     dwarf_end(d->dwarf);
+    dwarf_package_close(d->package);
+    free(d->package_path);
+    free(d->missing);
     free(d);
+}
+
+const char *dwarf_file_missing(const struct dwarf_file *d)
+{
+    return d->missing;
+}
+
+/* What a packaged unit's ranges refer to; NULL: libdw knows. */
+static const struct dwarf_bases *unit_bases(const struct unit *u)
+{
+    return u->packaged ? &u->packaged->bases : NULL;
 }
 
 /* Concrete functions stand below the unit, namespaces, classes, and other functions.
@@ -197,7 +166,7 @@ static void collect_functions(struct unit *u, Dwarf_Die *parent, Dwarf_Off scope
         Dwarf_Off offset = dwarf_dieoffset(&die);
         switch (dwarf_tag(&die)) {
         case DW_TAG_subprogram:
-            add_die_ranges(&u->functions, &die, offset);
+            ranges_add_die(&u->functions, &die, unit_bases(u), offset);
             dwarf_scopes_add(&u->scopes, offset, scope);
             collect_functions(u, &die, offset, depth + 1);
             break;
@@ -221,13 +190,45 @@ static void collect_functions(struct unit *u, Dwarf_Die *parent, Dwarf_Off scope
     } while (dwarf_siblingof(&die, &die) == 0);
 }
 
+/* The only unit's DIE. */
+static bool packaged_die(const struct dwarf_packaged *packaged, Dwarf_Die *die)
+{
+    Dwarf_CU *cu = NULL;
+    return dwarf_get_units(packaged->dwarf, NULL, &cu, NULL, NULL, die, NULL) == 0;
+}
+
+/* Looks for a unit that libdw did not find: it is in a package, or lost, which is noted. */
+static void find_missing(struct dwarf_file *d, struct unit *u, Dwarf_Die *skeleton)
+{
+    u->is_missing = false;
+    if (!d->package_looked_for) {
+        d->package_looked_for = true;
+        d->package = dwarf_package_open(d->package_path);
+    }
+    u->packaged = d->package ? dwarf_package_unit(d->package, d->elf, skeleton) : NULL;
+    u->is_split |= u->packaged != NULL;
+    if (!u->packaged && !d->missing) {
+        const char *name = dwarf_string(skeleton, DW_AT_dwo_name);
+        if (!name)
+            name = dwarf_string(skeleton, DW_AT_GNU_dwo_name);
+        const char *dir = dwarf_string(skeleton, DW_AT_comp_dir);
+        bool whole = !name || *name == '/' || !dir;
+        d->missing = mem_printf("%s%s%s is not there, nor is it in %s", whole ? "" : dir,
+                                whole ? "" : "/", name ? name : "a .dwo file", d->package_path);
+    }
+}
+
 /* The unit's DIE with the functions in it, and the one with its line table. */
 static bool unit_dies(struct dwarf_file *d, struct unit *u, Dwarf_Die *code, Dwarf_Die *lines)
 {
     Dwarf_Die unit;
     if (!dwarf_offdie(d->dwarf, u->die, lines))
         return false;
+    if (u->is_missing)
+        find_missing(d, u, lines);
     *code = *lines;
+    if (u->packaged)
+        return packaged_die(u->packaged, code);
     return !u->is_split || dwarf_cu_info(lines->cu, NULL, NULL, &unit, code, NULL, NULL, NULL) == 0;
 }
 
@@ -250,8 +251,8 @@ static unsigned number_attribute(Dwarf_Die *die, unsigned name)
 }
 
 /* The chain of inlined calls at address below a function, outermost first. */
-static size_t find_inlined(Dwarf_Die *parent, uint64_t address, Dwarf_Die *chain, size_t n,
-                           unsigned depth)
+static size_t find_inlined(const struct unit *u, Dwarf_Die *parent, uint64_t address,
+                           Dwarf_Die *chain, size_t n, unsigned depth)
 {
     Dwarf_Die die;
     if (n >= DWARF_MAX_FRAMES || depth > 256 || dwarf_child(parent, &die) != 0)
@@ -263,14 +264,14 @@ static size_t find_inlined(Dwarf_Die *parent, uint64_t address, Dwarf_Die *chain
             tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
         if (!inlined && !block)
             continue;
-        int has = dwarf_haspc(&die, address);
-        if (inlined && has > 0) {
+        bool has = dwarf_die_has(&die, unit_bases(u), address);
+        if (inlined && has) {
             chain[n] = die;
-            return find_inlined(&chain[n], address, chain, n + 1, depth + 1);
+            return find_inlined(u, &chain[n], address, chain, n + 1, depth + 1);
         }
-        if (block && (has > 0 ||
-                      (!dwarf_hasattr(&die, DW_AT_low_pc) && !dwarf_hasattr(&die, DW_AT_ranges)))) {
-            size_t more = find_inlined(&die, address, chain, n, depth + 1);
+        if (block &&
+            (has || (!dwarf_hasattr(&die, DW_AT_low_pc) && !dwarf_hasattr(&die, DW_AT_ranges)))) {
+            size_t more = find_inlined(u, &die, address, chain, n, depth + 1);
             if (more > n)
                 return more;
         }
@@ -302,7 +303,7 @@ static void fill_line(Dwarf_Die *unit, uint64_t address, struct dwarf_frame *f)
 
 /* Split units: libdw 0.188 asserts in dwarf_decl_file() that the file table has been
  * read, but reads the line table only. */
-static const char *declared_file(Dwarf_Die *die)
+static const char *declared_file(const struct unit *u, Dwarf_Die *lines, Dwarf_Die *die)
 {
     Dwarf_Attribute attribute;
     Dwarf_Die unit;
@@ -311,16 +312,17 @@ static const char *declared_file(Dwarf_Die *die)
     Dwarf_Word index;
     if (dwarf_formudata(dwarf_attr_integrate(die, DW_AT_decl_file, &attribute), &index) != 0 ||
         !dwarf_cu_die(attribute.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL) ||
-        dwarf_getsrcfiles(&unit, &files, &n) != 0 || index >= n)
+        dwarf_getsrcfiles(u->packaged ? lines : &unit, &files, &n) != 0 || index >= n)
         return NULL;
     return dwarf_filesrc(files, index, NULL, NULL);
 }
 
 /* The declared start counts only in the file the line is in. */
-static void fill_function(Dwarf_Die *die, struct dwarf_frame *f)
+static void fill_function(const struct unit *u, Dwarf_Die *lines, Dwarf_Die *die,
+                          struct dwarf_frame *f)
 {
     int line;
-    const char *file = declared_file(die);
+    const char *file = declared_file(u, lines, die);
     if (!f->file)
         f->file = file;
     if (dwarf_decl_line(die, &line) == 0 && line > 0 && file && strcmp(file, f->file) == 0)
@@ -390,7 +392,7 @@ size_t dwarf_file_lookup(struct dwarf_file *d, uint64_t address,
         return frames[0].line ? 1 : 0;
     }
     dwarf_entrypc(&chain[0], entry);
-    n = find_inlined(&chain[0], address, chain, 1, 0);
+    n = find_inlined(u, &chain[0], address, chain, 1, 0);
     for (size_t i = 0; i < n; i++) {
         struct dwarf_frame *f = &frames[i];
         Dwarf_Die *die = &chain[n - 1 - i];
@@ -398,9 +400,9 @@ size_t dwarf_file_lookup(struct dwarf_file *d, uint64_t address,
         if (i == 0)
             fill_line(&lines, address, f);
         else
-            fill_call_site(&code, &chain[n - i], f);
+            fill_call_site(&lines, &chain[n - i], f);
         f->name = d->names[i] = dwarf_function_name(die, &u->scopes);
-        fill_function(die, f);
+        fill_function(u, &lines, die, f);
     }
     return n;
 }

@@ -27,9 +27,14 @@ struct dwarf_frame {
 
 struct dwarf_file;
 
-/* NULL: no usable DWARF. f stays open as long as the result. */
-struct dwarf_file *dwarf_file_open(const struct elf_file *f);
+/* NULL: no usable DWARF. f stays open as long as the result. program: path of the file that runs
+ * (f may hold its debug information apart); with ".dwp" it names a package of split units. */
+struct dwarf_file *dwarf_file_open(const struct elf_file *f, const char *program);
 void dwarf_file_close(struct dwarf_file *d);
+
+/* Which debug information was looked for in vain by the look-ups so far, a clause that names the
+ * file; NULL: none. */
+const char *dwarf_file_missing(const struct dwarf_file *d);
 
 /* Frames of a link-time address, innermost inlined first. 0: nothing known.
  * *entry: start of the physical function, 0 if unknown. */

@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include <elfutils/libdw.h>
 #include "symbolize/dwarf_file.h"
 #include "symbolize/dwarf_name.h"
 #include "symbolize/elf_file.h"
 #include "symbolize/elf_zstd.h"
 #include "symbolize/unwind_index.h"
+#include <elfutils/libdw.h>
 
 struct module {
     const struct profile_mapping *mapping;
@@ -110,8 +110,8 @@ static void add_signature(char **signature, const struct elf_file *f)
     *signature = longer;
 }
 
-struct module *module_open(const struct profile_mapping *mapping,
-                           const struct process_files *files, bool use_cache)
+struct module *module_open(const struct profile_mapping *mapping, const struct process_files *files,
+                           bool use_cache)
 {
     struct module *m = mem_zero(1, sizeof(*m));
     m->mapping = mapping;
@@ -158,7 +158,7 @@ static void read_symbols(struct module *m)
         return;
     if (!elf_zstd_expand(debug))
         m->note = mem_strdup("a zstd-packed debug section is damaged or too large");
-    m->dwarf = dwarf_file_open(debug);
+    m->dwarf = dwarf_file_open(debug, m->file->path);
     if (!m->dwarf && !m->note)
         m->note = mem_printf("libdw: %s", dwarf_errmsg(-1));
 }
@@ -262,6 +262,8 @@ const char *module_reason(const struct module *m)
 
 const char *module_note(const struct module *m)
 {
+    if (!m->note && m->dwarf)
+        return dwarf_file_missing(m->dwarf);
     return m->note;
 }
 
@@ -273,7 +275,7 @@ const char *module_stripped(const struct module *m)
 void module_close(struct module *m)
 {
     /* What lacks lines for now is looked up again. */
-    if (m->use_cache && !m->note)
+    if (m->use_cache && !module_note(m))
         symbol_table_store(m->table, m->file->build_id, m->signature);
     dwarf_file_close(m->dwarf);
     elf_file_close(m->file);

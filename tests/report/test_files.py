@@ -1,6 +1,8 @@
 """Names from files that are hard to get at: not at their path, packed, or without headers."""
 
 import os
+import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -150,6 +152,50 @@ class Files(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("outer_function", done.stdout)
         self.assertRegex(done.stderr, "app: lines and inlined functions are missing: .*zstd")
+
+    def test_packages_of_split_units(self):
+        for packer, flags in (("dwp", ["-gdwarf-4"]), ("llvm-dwp", ["-gdwarf-5"]),
+                              ("llvm-dwp", ["-gdwarf-5", "-ffunction-sections"])):
+            tool = shutil.which(packer) or shutil.which(packer + "-14")
+            if not tool:
+                continue  # gold's, LLVM's
+            with self.subTest(packer=packer, flags=flags):
+                self.build("-g", "-gsplit-dwarf", *flags)
+                done = self.run_it(tool, "-e", "app", "-o", "app.dwp")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                for name in os.listdir(self.dir):
+                    if name.endswith(".dwo"):
+                        os.unlink(self.path(name))
+                self.run_app()
+                self.assertEqual(self.names(), FULL)
+                os.unlink(self.path("app.dwp"))
+                done = self.prof("traces", "--no-cache", "app.txt")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stderr, "app: lines and inlined functions are missing: "
+                                 r".*\.dwo is not there, nor is it in .*/app\.dwp")
+
+    def test_a_damaged_package_is_none(self):
+        tool = shutil.which("llvm-dwp") or shutil.which("llvm-dwp-14")
+        if not tool:
+            self.skipTest("llvm-dwp is not installed")
+        self.build("-g", "-gsplit-dwarf")
+        self.assertEqual(self.run_it(tool, "-e", "app", "-o", "whole").returncode, 0)
+        for name in os.listdir(self.dir):
+            if name.endswith(".dwo"):
+                os.unlink(self.path(name))
+        self.run_app()
+        with open(self.path("whole"), "rb") as file:
+            whole = file.read()
+        chance = random.Random(1)
+        for _ in range(60):
+            damaged = bytearray(whole[:chance.choice([len(whole), chance.randrange(len(whole))])])
+            for _ in range(20):
+                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+            with open(self.path("app.dwp"), "wb") as file:
+                file.write(damaged)
+            done = self.prof("traces", "--no-cache", "app.txt")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("outer_function", done.stdout)
 
 
 if __name__ == "__main__":
