@@ -30,6 +30,7 @@ extern const struct command cmd_threads;
 extern const struct command cmd_top;
 extern const struct command cmd_traces;
 extern const struct command cmd_tree;
+extern const struct command cmd_wall;
 extern const struct command cmd_web;
 
 /* Options of every command that loads profiles, and of every report. */

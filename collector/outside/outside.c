@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "outside/modules.h"
 #include "outside/task.h"
 
 #define MAX_FRAMES 1024 /* as deep as libprof itself goes */
@@ -29,63 +30,6 @@ struct walk {
     size_t n_tasks;
     size_t tasks_cap;
 };
-
-static const char *hex(struct profile *p, const unsigned char *bytes, int length)
-{
-    char text[129];
-    int n = 0;
-    for (; n < length && n < 64; n++)
-        snprintf(text + 2 * n, 3, "%02x", bytes[n]);
-    return profile_intern_n(p, text, (size_t)n * 2);
-}
-
-/* A mapping for each executable segment of a module. */
-static int add_module(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
-                      void *arg)
-{
-    struct profile *p = ((struct walk *)arg)->profile;
-    const char *file = NULL;
-    GElf_Addr bias;
-    Elf *elf = dwfl_module_getelf(module, &bias);
-    size_t count = 0;
-    dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &file, NULL);
-    if (!elf || elf_getphdrnum(elf, &count) != 0)
-        return DWARF_CB_OK;
-    for (size_t n = 0; n < count; n++) {
-        GElf_Phdr header;
-        if (!gelf_getphdr(elf, (int)n, &header) || header.p_type != PT_LOAD ||
-            !(header.p_flags & PF_X))
-            continue;
-        struct profile_mapping *m = profile_add_mapping(p);
-        uint64_t page = 4095, start = header.p_vaddr & ~page;
-        m->start = start + bias;
-        m->limit = ((header.p_vaddr + header.p_memsz + page) & ~page) + bias;
-        m->offset = header.p_offset & ~page;
-        m->file = profile_intern(p, file ? file : name);
-        const unsigned char *id;
-        GElf_Addr where;
-        int length = dwfl_module_build_id(module, &id, &where);
-        m->build_id = length > 0 ? hex(p, id, length) : profile_intern(p, "");
-    }
-    return DWARF_CB_OK;
-}
-
-static struct profile_mapping *find_mapping(const struct profile *p, uint64_t address)
-{
-    for (size_t n = 0; n < p->n_mappings; n++)
-        if (address >= p->mappings[n]->start && address < p->mappings[n]->limit)
-            return p->mappings[n];
-    return NULL;
-}
-
-/* Threads share most of their frames' addresses; there are few of them. */
-static struct profile_location *find_location(struct profile *p, uint64_t address)
-{
-    for (size_t n = p->n_locations; n > 0; n--)
-        if (p->locations[n - 1]->address == address)
-            return p->locations[n - 1];
-    return profile_add_location(p, find_mapping(p, address), address, 0);
-}
 
 static int add_frame(Dwfl_Frame *frame, void *arg)
 {
@@ -157,7 +101,7 @@ static int add_thread(Dwfl_Thread *thread, void *arg)
     struct profile_sample *sample = profile_add_sample(walk->profile, walk->depth, 4);
     sample->n_locations = 0;
     for (size_t n = 0; n < walk->depth; n++) {
-        struct profile_location *l = find_location(walk->profile, walk->frames[n]);
+        struct profile_location *l = modules_location(walk->profile, walk->frames[n]);
         if (!is_own(l))
             sample->locations[sample->n_locations++] = l;
     }
@@ -200,7 +144,7 @@ static struct profile *new_profile(void)
 static struct profile *read_threads(Dwfl *dwfl, struct walk *walk, struct error *err)
 {
     walk->profile = new_profile();
-    dwfl_getmodules(dwfl, add_module, walk, 0);
+    modules_add(walk->profile, dwfl);
     int result = dwfl_getthreads(dwfl, add_thread, walk);
     if (walk->profile->n_samples > 0)
         return walk->profile;

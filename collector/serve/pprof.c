@@ -3,56 +3,21 @@
 #include "base/mem.h"
 #include "profile/profile_io.h"
 #include "report/text.h"
+#include "serve/pprof_answer.h"
 #include "serve/pprof_index.h"
+#include "serve/pprof_wall.h"
 #include "serve/query.h"
 #include "serve/snapshot.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define OCTETS "application/octet-stream"
 #define TEXT "text/plain; charset=utf-8"
-
-/* A window longer than a day is a mistake, and holds a connection. */
-#define SECONDS_MAX 86400
-
-static void go_error(struct response *response, int status, const char *text)
-{
-    response_error(response, status, text);
-    response_header(response, "X-Go-Pprof", "1");
-}
-
-static void send_profile(struct response *response, const struct profile *profile, const char *name,
-                         const char *suffix)
-{
-    unsigned char *bytes;
-    size_t size;
-    struct error err;
-    if (!profile_encode(profile, true, &bytes, &size, &err)) {
-        go_error(response, 500, err.text);
-        return;
-    }
-    char *disposition = mem_printf("attachment; filename=\"%s%s\"", name, suffix);
-    response_bytes(response, 200, OCTETS, bytes, size);
-    response_header(response, "Content-Disposition", disposition);
-    free(disposition);
-}
-
-/* As strconv.Atoi with its error ignored. */
-static int64_t integer_query(struct request *request, const char *name)
-{
-    char *text = request_query(request, name);
-    int64_t value = 0;
-    if (text && !query_integer(text, &value))
-        value = 0;
-    free(text);
-    return value;
-}
 
 /* What Go says in front of its texts; the reason behind it is ours. */
 static void collect_failed(struct response *response, const char *what, const struct error *err)
 {
     char *text = err->text[0] ? mem_printf("%s: %s", what, err->text) : mem_strdup(what);
-    go_error(response, 500, text);
+    pprof_error(response, 500, text);
     free(text);
 }
 
@@ -63,19 +28,19 @@ static void send_delta(struct request *request, struct response *response, struc
     struct error err;
     int64_t seconds;
     if (!query_integer(seconds_text, &seconds) || seconds <= 0) {
-        go_error(response, 400, "invalid value for \"seconds\" - must be a positive integer");
+        pprof_error(response, 400, "invalid value for \"seconds\" - must be a positive integer");
         return;
     }
     if (which == DUMP_HEAPPEAK) {
-        go_error(response, 400, "\"seconds\" parameter is not supported for this profile type");
+        pprof_error(response, 400, "\"seconds\" parameter is not supported for this profile type");
         return;
     }
-    if (seconds > SECONDS_MAX) {
-        go_error(response, 400, "profile duration exceeds server's WriteTimeout");
+    if (seconds > PPROF_SECONDS_MAX) {
+        pprof_error(response, 400, "profile duration exceeds server's WriteTimeout");
         return;
     }
-    if (integer_query(request, "debug") != 0) {
-        go_error(response, 400, "seconds and debug params are incompatible");
+    if (pprof_integer(request, "debug") != 0) {
+        pprof_error(response, 400, "seconds and debug params are incompatible");
         return;
     }
     struct profile *window = snapshot_window(request->collector, process, which, (double)seconds,
@@ -84,11 +49,11 @@ static void send_delta(struct request *request, struct response *response, struc
         if (err.text[0])
             collect_failed(response, "failed to collect profile", &err);
         else
-            go_error(response, 500, "context canceled");
+            pprof_error(response, 500, "context canceled");
         return;
     }
     snapshot_symbolize(process, window);
-    send_profile(response, window, name, "-delta");
+    pprof_send(response, window, name, "-delta");
     profile_free(window);
 }
 
@@ -116,7 +81,7 @@ static void send_named(struct request *request, struct response *response, struc
     struct error err;
     enum dump_profile which;
     if (!snapshot_find(name, &which)) {
-        go_error(response, 404, "Unknown profile");
+        pprof_error(response, 404, "Unknown profile");
         return;
     }
     char *seconds = request_query(request, "seconds");
@@ -126,7 +91,7 @@ static void send_named(struct request *request, struct response *response, struc
         return;
     }
     free(seconds);
-    int64_t debug = integer_query(request, "debug");
+    int64_t debug = pprof_integer(request, "debug");
     struct profile *profile = snapshot_take(request->collector, process, which, &err);
     if (!profile) {
         collect_failed(response, "failed to collect profile", &err);
@@ -138,7 +103,7 @@ static void send_named(struct request *request, struct response *response, struc
         send_text(response, process, profile, name, debug);
     } else {
         snapshot_symbolize(process, profile);
-        send_profile(response, profile, name, "");
+        pprof_send(response, profile, name, "");
     }
     profile_free(profile);
 }
@@ -147,11 +112,11 @@ static void send_named(struct request *request, struct response *response, struc
 static void send_cpu(struct request *request, struct response *response, struct process *process)
 {
     struct error err;
-    int64_t seconds = integer_query(request, "seconds");
+    int64_t seconds = pprof_integer(request, "seconds");
     if (seconds <= 0)
         seconds = 30;
-    if (seconds > SECONDS_MAX) {
-        go_error(response, 400, "profile duration exceeds server's WriteTimeout");
+    if (seconds > PPROF_SECONDS_MAX) {
+        pprof_error(response, 400, "profile duration exceeds server's WriteTimeout");
         return;
     }
     struct profile *window = snapshot_window(request->collector, process, DUMP_CPU, (double)seconds,
@@ -163,7 +128,7 @@ static void send_cpu(struct request *request, struct response *response, struct 
     /* As in Go the time is the window's start; a delta's is its end. */
     window->time_nanos -= window->duration_nanos;
     snapshot_symbolize(process, window);
-    send_profile(response, window, "profile", "");
+    pprof_send(response, window, "profile", "");
     profile_free(window);
 }
 
@@ -222,10 +187,12 @@ static void serve(struct request *request, struct response *response, struct pro
         send_cpu(request, response, process);
     else if (strcmp(name, "symbol") == 0)
         send_symbols(request, response, process);
+    else if (strcmp(name, "wall") == 0)
+        pprof_wall(request, response, process);
     else if (strcmp(name, "trace") == 0)
-        go_error(response, 501,
-                 "Could not enable tracing: there are no execution traces of native programs; "
-                 "see profile, block and mutex");
+        pprof_error(response, 501,
+                    "Could not enable tracing: there are no execution traces of native programs; "
+                    "see profile, block and mutex");
     else
         send_named(request, response, process, name);
 }
@@ -268,8 +235,8 @@ static void get_default_pprof(struct request *request, struct response *response
 {
     struct process *process = default_process(request);
     if (!process) {
-        go_error(response, 404,
-                 "which process? see /sd, use /p/PID/debug/pprof/, or prof serve --default PID");
+        pprof_error(response, 404,
+                    "which process? see /sd, use /p/PID/debug/pprof/, or prof serve --default PID");
         return;
     }
     serve(request, response, process, request->parameters[0]);

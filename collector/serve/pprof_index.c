@@ -17,6 +17,9 @@ const struct pprof_entry pprof_entries[] = {
     {"threadcreate", DUMP_THREADCREATE, "Stack traces that led to the creation of new OS threads"},
     {"threads", DUMP_THREADS, "The same as goroutine"},
     {"trace", -1, "Not available for native programs"},
+    {"wall", -1,
+     "Where the time of every thread goes: running, waiting for a processor, waiting and for what. "
+     "You can specify the duration in the seconds GET parameter; the default is 30."},
     {NULL, -1, NULL},
 };
 
