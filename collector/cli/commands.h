@@ -20,6 +20,7 @@ extern const struct command cmd_cpu;
 extern const struct command cmd_dump;
 extern const struct command cmd_live;
 extern const struct command cmd_ps;
+extern const struct command cmd_report;
 extern const struct command cmd_run;
 extern const struct command cmd_runs;
 extern const struct command cmd_serve;

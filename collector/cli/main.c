@@ -1,16 +1,34 @@
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/nearest.h"
+
+static int no_such_command(const char *name)
+{
+    const char *near = NULL;
+    unsigned best = UINT_MAX;
+    for (size_t n = 0; cli_commands[n]; n++) {
+        unsigned distance = nearest_distance(name, strlen(name), cli_commands[n]->name);
+        if (distance < best) {
+            best = distance;
+            near = cli_commands[n]->name;
+        }
+    }
+    if (near && nearest_is_slip(best, strlen(name)))
+        fprintf(stderr, "prof: no command '%s': did you mean '%s'?\n", name, near);
+    else
+        fprintf(stderr, "prof: no command '%s': see prof --help\n", name);
+    return 2;
+}
 
 static int help(const char *name)
 {
     const struct command *c = name ? cli_find_command(name) : NULL;
-    if (name && !c) {
-        fprintf(stderr, "prof: no command '%s': see prof --help\n", name);
-        return 2;
-    }
+    if (name && !c)
+        return no_such_command(name);
     if (c)
         cli_print_help(c, stdout);
     else
@@ -37,10 +55,8 @@ int main(int argc, char **argv)
         return 0;
     }
     const struct command *c = cli_find_command(argv[1]);
-    if (!c) {
-        fprintf(stderr, "prof: no command '%s': see prof --help\n", argv[1]);
-        return 2;
-    }
+    if (!c)
+        return no_such_command(argv[1]);
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (c->takes_command && argv[i][0] != '-')
             break; /* the rest is for the other program */

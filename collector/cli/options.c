@@ -1,9 +1,11 @@
 /* One table of options for all commands, in both spellings: -name=x and --name x. */
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/nearest.h"
 
 enum kind { FLAG, TEXT, INTEGER, NUMBER, GRANULARITY, SORT };
 
@@ -206,6 +208,23 @@ static bool takes_value(const struct option *op)
     return op->kind == TEXT || op->kind == INTEGER || op->kind == NUMBER;
 }
 
+static void no_such_option(const struct command *c, const char *given, const char *name, size_t n)
+{
+    const struct option *near = NULL;
+    unsigned best = UINT_MAX;
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        unsigned distance = nearest_distance(name, n, options[i].name);
+        if (distance < best && command_takes(c, options[i].name)) {
+            best = distance;
+            near = &options[i];
+        }
+    }
+    if (near && nearest_is_slip(best, n))
+        fprintf(stderr, "prof %s: no option %s: did you mean --%s?\n", c->name, given, near->name);
+    else
+        fprintf(stderr, "prof %s: no option %s: see prof help %s\n", c->name, given, c->name);
+}
+
 bool cli_parse_options(const struct command *c, int argc, char **argv, struct cli_options *o)
 {
     memset(o, 0, sizeof(*o));
@@ -230,7 +249,7 @@ bool cli_parse_options(const struct command *c, int argc, char **argv, struct cl
         size_t n = strcspn(name, "=");
         const struct option *op = find_option(c, name, n);
         if (!op) {
-            fprintf(stderr, "prof %s: no option %s: see prof help %s\n", c->name, s, c->name);
+            no_such_option(c, s, name, n);
             return false;
         }
         const char *value = name[n] ? name + n + 1 : NULL;

@@ -53,6 +53,69 @@ static void print_row(const struct row *row)
             state);
 }
 
+/* Processes of one name, added up. */
+struct group {
+    const char *name;
+    size_t count;
+    struct totals totals;
+    int64_t most_inuse; /* of one of them at its peak, bytes */
+};
+
+static int compare_groups(const void *a, const void *b)
+{
+    const struct group *x = a, *y = b;
+    return (x->totals.cpu_ns < y->totals.cpu_ns) - (x->totals.cpu_ns > y->totals.cpu_ns);
+}
+
+/* A variance that is not known of one is not known of the sum. */
+static double add_variance(double a, double b)
+{
+    return a < 0 || b < 0 ? -1 : a + b;
+}
+
+static void add_to_group(struct group *group, const struct totals *totals)
+{
+    struct totals *sum = &group->totals;
+    group->count++;
+    sum->cpu_ns += totals->cpu_ns;
+    sum->heap_alloc += totals->heap_alloc;
+    sum->heap_alloc_variance = add_variance(sum->heap_alloc_variance, totals->heap_alloc_variance);
+    sum->heap_is_estimated |= totals->heap_is_estimated;
+    if (totals->heap_peak > group->most_inuse)
+        group->most_inuse = totals->heap_peak;
+}
+
+/* Many processes: a row for each program, such as the compiler's of a build. */
+static void print_groups(const struct row *rows, size_t n)
+{
+    struct group *groups = mem_zero(n + 1, sizeof *groups);
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = process_name(rows[i].process);
+        size_t at = 0;
+        while (at < count && strcmp(groups[at].name, name) != 0)
+            at++;
+        if (at == count)
+            groups[count++].name = name;
+        add_to_group(&groups[at], &rows[i].totals);
+    }
+    qsort(groups, count, sizeof *groups, compare_groups);
+    fprintf(stderr, "prof: %9s %-16s %10s %18s %12s\n", "processes", "program", "cpu", "allocated",
+            "largest heap");
+    for (size_t i = 0; i < count && i < ROWS; i++) {
+        const struct group *group = &groups[i];
+        char allocated[80], most[80];
+        bytes_text(&group->totals, (double)group->totals.heap_alloc,
+                   group->totals.heap_alloc_variance, allocated, sizeof allocated);
+        bytes_text(&group->totals, (double)group->most_inuse, -1, most, sizeof most);
+        fprintf(stderr, "prof: %9zu %-16.16s %8.2f s %18s %12s\n", group->count, group->name,
+                (double)group->totals.cpu_ns * 1e-9, allocated, most);
+    }
+    if (count > ROWS)
+        fprintf(stderr, "prof: and %zu more programs\n", count - ROWS);
+    free(groups);
+}
+
 /* Those that recorded something, and the program itself; the rest is counted. */
 static void print_rows(const struct row *rows, size_t n, pid_t pid)
 {
@@ -142,23 +205,26 @@ static char *shell_word(const char *word)
     return quoted;
 }
 
+static size_t count_recorded(const struct row *rows, size_t n)
+{
+    size_t recorded = 0;
+    while (recorded < n && rows[recorded].totals.samples > 0) /* they come first */
+        recorded++;
+    return recorded;
+}
+
 /* Where it all is, and the command to begin with. */
 static void print_hint(const struct row *rows, size_t n, const char *dir, size_t files)
 {
-    size_t busy = 0;
-    while (busy < n && rows[busy].totals.samples > 0)
-        busy++;
-    char *folder = shell_word(dir),
-         *program = shell_word(busy ? process_name(rows[0].process) : "");
+    size_t busy = count_recorded(rows, n);
+    char *folder = shell_word(dir);
     if (files)
-        fprintf(stderr, "prof: %zu profile%s in %s; begin with: prof top %s%s%s%s\n", files,
-                files > 1 ? "s" : "", dir, busy > 1 ? "-program " : "", busy > 1 ? program : "",
-                busy > 1 ? " " : "", folder);
+        fprintf(stderr, "prof: %zu profile%s in %s; begin with: prof report %s\n", files,
+                files > 1 ? "s" : "", dir, folder);
     else if (!busy)
         fprintf(stderr, "prof: nothing to write: too short for a CPU sample, and little "
                         "memory (prof run --exact records every allocation)\n");
     free(folder);
-    free(program);
 }
 
 void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
@@ -179,7 +245,10 @@ void run_summary(struct collector *collector, pid_t pid, int status, bool quiet)
     }
     if (rows && !quiet && n) {
         qsort(rows, n, sizeof *rows, compare_rows);
-        print_rows(rows, n, pid);
+        if (count_recorded(rows, n) > ROWS)
+            print_groups(rows, n);
+        else
+            print_rows(rows, n, pid);
         print_unseen(rows, n);
         size_t running = print_running(rows, n, collector->options.dir);
         if (files || !running)

@@ -5,7 +5,7 @@
 #include "serve/collector_state.h"
 
 /* A table on stderr of the processes that recorded something, the ones with the most
- * samples first, twenty at most; the rest is counted. Then where the profiles are.
+ * samples first; of more than twenty, a row for each program. Then where the profiles are.
  * pid, status: the program itself and how it ended. */
 void run_summary(struct collector *collector, pid_t pid, int status, bool quiet);
 

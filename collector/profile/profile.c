@@ -215,14 +215,6 @@ const struct profile_label *profile_find_label(const struct profile_sample *s, c
     return NULL;
 }
 
-const char *profile_program_name(const struct profile *p)
-{
-    if (!p->n_mappings)
-        return "";
-    const char *slash = strrchr(p->mappings[0]->file, '/');
-    return slash ? slash + 1 : p->mappings[0]->file;
-}
-
 static bool check_locations(const struct profile *p, struct error *err)
 {
     for (size_t i = 0; i < p->n_locations; i++) {

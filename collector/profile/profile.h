@@ -164,7 +164,11 @@ int profile_find_index(const struct profile *p, const char *name, struct error *
 /* NULL or the label of that name. */
 const struct profile_label *profile_find_label(const struct profile_sample *s, const char *key);
 
-/* Base name of the main program's file, "" if unknown. */
+/* The names by which the programs of a (merged) profile were started, each once: up to max of them
+ * into names, as long as the profile. Returns how many there are; 0: it does not say. */
+size_t profile_programs(const struct profile *p, const char **names, size_t max);
+
+/* The first of them; else the base name of the main program's file, "" if unknown. */
 const char *profile_program_name(const struct profile *p);
 
 /* Are all rules of the format kept (one value for each type, lines with functions,

@@ -204,13 +204,34 @@ static void print_time(const struct profile *p, FILE *out)
             tm.tm_hour % 12 ? tm.tm_hour % 12 : 12, tm.tm_min, tm.tm_hour < 12 ? "am" : "pm", zone);
 }
 
+/* Programs that are named; of more the number is told. */
+#define PROGRAMS_SHOWN 6
+
+/* "File: app", as pprof has it; true: "Programs: cc1, as and 3 more", for a profile of several. */
+static bool print_programs(const struct profile *p, FILE *out)
+{
+    const char *names[PROGRAMS_SHOWN];
+    size_t n = profile_programs(p, names, PROGRAMS_SHOWN);
+    if (n < 2) {
+        if (n || (p->n_mappings && *p->mappings[0]->file))
+            fprintf(out, "File: %s\n", profile_program_name(p));
+        return false;
+    }
+    fputs("Programs: ", out);
+    for (size_t i = 0; i < n && i < PROGRAMS_SHOWN; i++)
+        fprintf(out, "%s%s", !i ? "" : i + 1 == n ? " and " : ", ", names[i]);
+    if (n > PROGRAMS_SHOWN)
+        fprintf(out, " and %zu more", n - PROGRAMS_SHOWN);
+    fputc('\n', out);
+    return true;
+}
+
 void report_print_profile_labels(const struct report *r, FILE *out)
 {
     const struct profile *p = r->p;
     char a[UNIT_TEXT], b[UNIT_TEXT];
-    if (p->n_mappings && *p->mappings[0]->file)
-        fprintf(out, "File: %s\n", profile_program_name(p));
-    if (p->n_mappings && *p->mappings[0]->build_id)
+    bool several = print_programs(p, out);
+    if (!several && p->n_mappings && *p->mappings[0]->build_id)
         fprintf(out, "Build ID: %s\n", p->mappings[0]->build_id);
     for (size_t i = 0; i < p->n_comments; i++)
         if (*p->comments[i] != '#')

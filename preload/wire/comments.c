@@ -50,6 +50,16 @@ static void add_program(struct comments *comments, const char *exe, size_t lengt
     add(comments, line, text.length);
 }
 
+/* As it was started: its file may have another name (Debian's redis-server is a link to
+ * redis-check-rdb). */
+static void add_name(struct comments *comments, const struct ledger_view *view)
+{
+    size_t length;
+    const char *name = ledger_view_string(view, view->header->program, &length);
+    if (length)
+        add_format(comments, PROFILE_STARTED_AS "%s", name);
+}
+
 /* The arguments with spaces between them; NULs end each in the ledger. */
 static void add_cmdline(struct comments *comments, const struct ledger_view *view)
 {
@@ -191,6 +201,7 @@ void comments_write(const struct dump_request *request, struct stream *stream,
     exe = ledger_view_string(view, view->header->exe, &length);
     add_format(&comments, "# libprof: version " LIBPROF_VERSION);
     add_program(&comments, exe, length);
+    add_name(&comments, view);
     add_cmdline(&comments, view);
     add_format(&comments, "# libprof: pid: %u, parent: %u", view->header->pid, view->header->ppid);
     if (request->profile == DUMP_HEAP || request->profile == DUMP_HEAPPEAK)

@@ -11,6 +11,9 @@
 #include "wire/dump_request.h"
 #include "wire/string_table.h"
 
+/* How the comment begins that says by which name the program was started. Readers look for it. */
+#define PROFILE_STARTED_AS "# libprof: started as: "
+
 /* Has the process far more anonymous memory than malloc ever handed out? Then the heap
  * profile is missing something. expected: another allocator is known to be in it, so that
  * less is enough. Any context. */

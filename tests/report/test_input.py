@@ -135,7 +135,9 @@ class Input(Case):
         self.refuse(1, "incompatible", "top", "-q", "heap.txt", "threads.txt")
 
     def test_bad_command_lines(self):
-        self.refuse(2, "no command 'tpo'", "tpo", "heap.txt")
+        self.refuse(2, "no command 'tpo': did you mean 'top'?", "tpo", "heap.txt")
+        self.refuse(2, "no option --nodecuont: did you mean --nodecount?", "top", "--nodecuont", "3", "heap.txt")
+        self.refuse(2, "no command 'quux': see prof --help", "quux")
         self.refuse(2, "no option --bogus", "top", "--bogus", "heap.txt")
         self.refuse(2, "needs a value", "top", "heap.txt", "-focus")
         self.refuse(2, "does not take 'many'", "top", "-n", "many", "heap.txt")

@@ -128,7 +128,43 @@ def test_folders_with_odd_names():
     hint = done.stderr.split(b"begin with: ")[1].splitlines()[0]
     shown = subprocess.run(["sh", "-c", hint.replace(b"prof ", PROF.encode() + b" ", 1)],
                            capture_output=True, timeout=60)
-    assert shown.returncode == 0 and b"100%" in shown.stdout, (hint, shown)
+    assert shown.returncode == 0 and b"In use at the end" in shown.stdout, (hint, shown)
+
+
+def test_a_run_at_a_glance():
+    """prof report: programs with what they took, and the heaviest stacks of each kind."""
+    done = run("-o", "glance", "--exact", "sh", "-c",
+               f"{SERVED} alloc 100 1999 0; {SERVED} alloc 200 2999 0; exit 0")
+    assert "begin with: prof report glance" in done.stderr, done.stderr
+    report = subprocess.run([PROF, "report", "glance"], capture_output=True, text=True, timeout=60)
+    assert report.returncode == 0, report
+    row, = [line.split() for line in report.stdout.splitlines() if line.startswith("served ")]
+    assert row[1] == "2", row  # processes
+    stacks = report.stdout.split("In use at the end: ")[1].splitlines()
+    assert "keep_block < alloc < main" in stacks[1], stacks
+    assert "~" not in report.stdout, report.stdout  # all of them recorded
+    one = subprocess.run([PROF, "report", "--program", "nonesuch", "glance"], capture_output=True, text=True)
+    assert one.returncode == 1 and one.stderr.startswith("prof: glance: no dump"), one
+
+
+def test_many_processes_are_a_row_a_program():
+    done = run("-o", "crowd", "--exact", "sh", "-c",
+               f"for n in $(seq 25); do {SERVED} alloc 10 1999 0; done; exit 0")
+    row, = [line for line in done.stderr.splitlines() if re.search(r" served ", line)]
+    assert re.match(r"prof: +25 served ", row), done.stderr
+
+
+def test_programs_go_by_the_name_they_were_started_by():
+    os.symlink(SERVED, "another-name")
+    assert run("-q", "-o", "named", "--exact", "./another-name", "alloc", "100", "1999", "0").returncode == 3
+    assert run("-q", "-o", "named", "--exact", SERVED, "alloc", "100", "1999", "0").returncode == 3
+
+    def heading(*options):
+        done = subprocess.run([PROF, "top", "-q", *options, "named"], capture_output=True, text=True)
+        return done.stdout.splitlines()[0]
+    assert heading("--run", "1") == "File: another-name"
+    assert heading("--run", "2") == "File: served"
+    assert heading("--run", "all") == "Programs: another-name and served"
 
 
 def test_ignored_signals_are_handed_down():
