@@ -44,8 +44,10 @@ struct cli_options {
     const char *default_id;   /* --default: whose profiles /debug/pprof/ shows */
     const char *keep;         /* --keep: ended processes remembered */
     const char *seconds;      /* --seconds: length of a window */
+    const char *last;         /* --last: seconds of the past */
     const char *hz;           /* --hz: CPU samples a second */
     bool exact;               /* --exact: every allocation */
+    bool trace;               /* --trace: keep what happened last */
     const char *profiles;     /* --profiles: which ones are taken */
     const char *timeout;      /* --timeout: seconds */
     bool tree;                /* --tree: a process and its children */

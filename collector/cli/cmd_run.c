@@ -133,6 +133,8 @@ static void set_environment(const struct cli_options *o, const char *library,
     setenv("LIBPROF_SOCKET", socket_path, 1);
     set_default("LIBPROF_DIR", o->dir ? o->dir : dir);
     set_default("LIBPROF_CPU_HZ", o->hz);
+    if (o->trace)
+        setenv("LIBPROF_TRACE", "flight", 1);
     if (o->exact)
         setenv("LIBPROF_HEAP_RATE", "1", 1);
     allow_sanitizers();
@@ -279,6 +281,6 @@ const struct command cmd_run = {
             "  prof run --http :6060 ./server\n"
             "  prof run --exact -o leaks -- ./test-suite\n",
     .run = run_run,
-    .options = "http exact hz output quiet",
+    .options = "http exact trace hz output quiet",
     .takes_command = true,
 };

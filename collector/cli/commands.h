@@ -29,6 +29,7 @@ extern const struct command cmd_tags;
 extern const struct command cmd_text;
 extern const struct command cmd_threads;
 extern const struct command cmd_top;
+extern const struct command cmd_trace;
 extern const struct command cmd_traces;
 extern const struct command cmd_tree;
 extern const struct command cmd_wall;

@@ -59,7 +59,7 @@ static uint64_t section_bytes(const struct ledger_header *header, unsigned n)
         return 0;
     uint64_t used = atomic_load(&header->sections[n].used);
     uint64_t reserved = atomic_load(&header->sections[n].reserved);
-    return n >= LEDGER_COUNTERS || used > reserved ? reserved : used;
+    return n >= LEDGER_TRACE || used > reserved ? reserved : used;
 }
 
 bool refresh_ledger(struct mapped_ledger *mapped)

@@ -5,6 +5,7 @@
 #include "report/text.h"
 #include "serve/pprof_answer.h"
 #include "serve/pprof_index.h"
+#include "serve/pprof_trace.h"
 #include "serve/pprof_wall.h"
 #include "serve/query.h"
 #include "serve/snapshot.h"
@@ -190,9 +191,7 @@ static void serve(struct request *request, struct response *response, struct pro
     else if (strcmp(name, "wall") == 0)
         pprof_wall(request, response, process);
     else if (strcmp(name, "trace") == 0)
-        pprof_error(response, 501,
-                    "Could not enable tracing: there are no execution traces of native programs; "
-                    "see profile, block and mutex");
+        pprof_trace(request, response, process);
     else
         send_named(request, response, process, name);
 }

@@ -16,7 +16,9 @@ const struct pprof_entry pprof_entries[] = {
      "After you get the profile file, use go tool pprof or prof to investigate it."},
     {"threadcreate", DUMP_THREADCREATE, "Stack traces that led to the creation of new OS threads"},
     {"threads", DUMP_THREADS, "The same as goroutine"},
-    {"trace", -1, "Not available for native programs"},
+    {"trace", -1,
+     "A trace of what happens in the next seconds GET parameter seconds (1), for ui.perfetto.dev; "
+     "format=chrome or json; last=N for the past of a process with LIBPROF_TRACE=flight."},
     {"wall", -1,
      "Where the time of every thread goes: running, waiting for a processor, waiting and for what. "
      "You can specify the duration in the seconds GET parameter; the default is 30."},

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "serve/archive.h"
+#include "serve/last_trace.h"
 #include "serve/proc_stat.h"
 #include <errno.h>
 #include <signal.h>
@@ -88,6 +89,7 @@ static bool has_sent_its_last(const struct process *process)
 static void write_final(struct collector *collector, struct process *process)
 {
     struct error err;
+    last_trace_write(collector, process);
     if (has_sent_its_last(process))
         return;
     if (process->ledger.base && !archive_write(collector, process, ARCHIVE_TOTALS, 0, true, &err))

@@ -11,7 +11,8 @@ const FORMATS = [v => formatValue(v, "bytes"), v => formatValue(v, "bytes") + "/
 
 function profileRow(process, profile) {
   const base = `/p/${process.id}`, raw = `${base}/debug/pprof/${profile.name}`;
-  const isView = !["cmdline", "trace"].includes(profile.name);
+  const isWindow = ["wall", "trace"].includes(profile.name); // taken from outside, or for another viewer
+  const isView = profile.name !== "cmdline" && !isWindow;
   const isThreads = ["goroutine", "threads"].includes(profile.name);
   const canTake = isView && (profile.name !== "profile" || process.running);
   const name = isView ? el("a", { href: isThreads ? `${base}/threads` : `${base}/${profile.name}` }, profile.name) :
@@ -20,6 +21,9 @@ function profileRow(process, profile) {
   if (canTake)
     links.push(el("a", { href: profile.name === "profile" ? raw + "?seconds=10" : raw, download: `${process.name}.${process.pid}.${profile.name}.pb.gz` },
       profile.name === "profile" ? "10 s pprof" : "pprof"));
+  if (isWindow && process.running)
+    links.push(el("a", { href: raw + "?seconds=10", download: `${process.name}.${process.pid}.${profile.name === "wall" ? "wall.pb.gz" : "pftrace"}` },
+      profile.name === "wall" ? "10 s pprof" : "10 s for Perfetto"));
   if (isView && profile.name !== "profile")
     links.push(" ", el("a", { href: raw + "?debug=1", target: "_blank" }, "text"));
   if (isThreads)

@@ -106,7 +106,7 @@ static __attribute__((noinline)) int watched_long(uint64_t ticks, int result)
 /* In a storm, a call that isn't drawn. */
 static __attribute__((noinline)) int lock_watched(pthread_mutex_t *mutex)
 {
-    uint64_t ticks = storm_ticks();
+    uint64_t ticks = ticks_now();
     int result = real.pthread_mutex_lock(mutex);
     return LIKELY(!contention_is_long(ticks)) ? result : watched_long(ticks, result);
 }
@@ -126,9 +126,8 @@ static __attribute__((noinline)) int lock_carefully(pthread_mutex_t *mutex)
     if (!contention_on())
         return real.pthread_mutex_lock(mutex);
     bool held = is_word_set(mutex);
-    unsigned weight = thread_self.storm.skip == STORM_ASK
-                          ? storm_draw_call(&thread_self.storm, storm_ticks())
-                          : 0;
+    unsigned weight =
+        thread_self.storm.skip == STORM_ASK ? storm_draw_call(&thread_self.storm, ticks_now()) : 0;
     if (needs_no_wait(mutex))
         return real.pthread_mutex_lock(mutex);
     if (try(mutex))

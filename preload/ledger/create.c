@@ -2,6 +2,7 @@
  * Making and dropping the ledger: sizes of the sections, the memfd, the header.
  */
 #include "kit/sys.h"
+#include "kit/ticks.h"
 #include "ledger/index.h"
 #include "ledger/ledger.h"
 #include "ledger/memory.h"
@@ -26,7 +27,7 @@ static uint64_t page_up(uint64_t n)
 
 /* Lays the sections out behind the header page; returns the file's size. */
 static uint64_t layout_sections(struct ledger_section *sections, uint64_t max_memory,
-                                unsigned planes)
+                                uint64_t trace_memory, unsigned planes)
 {
     uint64_t sites = max_memory / BYTES_PER_SITE;
     uint64_t sizes[LEDGER_SECTIONS] = {
@@ -37,6 +38,7 @@ static uint64_t layout_sections(struct ledger_section *sections, uint64_t max_me
         [LEDGER_MODULES] = LEDGER_MODULES_MAX * sizeof(struct ledger_module),
         [LEDGER_THREADS] = max_memory / BYTES_PER_THREAD * sizeof(struct ledger_thread),
         [LEDGER_STRINGS] = 4 << 20,
+        [LEDGER_TRACE] = trace_memory < max_memory / 4 ? trace_memory : max_memory / 4,
     };
     for (unsigned plane = 0; plane < planes; plane++)
         sizes[LEDGER_COUNTERS + plane] = sites * sizeof(struct ledger_counter);
@@ -109,14 +111,14 @@ static void *map_file(uint64_t size, unsigned asked_by, int *fd)
 
 /* Lays out and maps; where there is no room for as much as was asked, less. */
 static struct ledger_header *map_sections(struct ledger_section *sections, unsigned planes,
-                                          unsigned asked_by, uint64_t *max_memory, uint64_t *size,
-                                          int *fd)
+                                          uint64_t trace_memory, unsigned asked_by,
+                                          uint64_t *max_memory, uint64_t *size, int *fd)
 {
     uint64_t allowed = allowed_address_space();
     for (;; *max_memory /= 2) {
         struct ledger_header *header = NULL;
         bool least = *max_memory <= MEMORY_LEAST;
-        *size = layout_sections(sections, *max_memory, planes);
+        *size = layout_sections(sections, *max_memory, trace_memory, planes);
         if (*size <= allowed || least)
             header = map_file(*size, asked_by, fd);
         if (!header && (*size <= allowed || least))
@@ -136,6 +138,9 @@ static void fill_header(struct ledger_header *header, const struct ledger_settin
     header->ppid = (uint32_t)sys_call0(SYS_getppid);
     header->start_ns = sys_clock_ns(CLOCK_REALTIME);
     header->start_mono_ns = sys_clock_ns(CLOCK_MONOTONIC);
+    header->start_ticks = ticks_now();
+    header->trace_capacity = header->sections[LEDGER_TRACE].size / sizeof(struct ledger_trace);
+    header->trace_armed = settings->trace_armed;
     header->heap_rate = settings->heap_rate;
     header->cpu_period_ns = settings->cpu_period_ns;
     header->block_rate_ns = settings->block_rate_ns;
@@ -159,7 +164,8 @@ bool ledger_create(const struct ledger_settings *settings, int *fd)
         planes = LEDGER_PLANES_MAX;
     struct ledger_section sections[LEDGER_SECTIONS] = {0};
     uint64_t max_memory = settings->max_memory, size;
-    struct ledger_header *header = map_sections(sections, planes, settings->asked_by, &max_memory, &size, fd);
+    struct ledger_header *header = map_sections(sections, planes, settings->trace_memory,
+                                                settings->asked_by, &max_memory, &size, fd);
     if (!header)
         return false;
     /* In a core dump it would be a second heap (core(5), madvise(2)). */

@@ -20,6 +20,8 @@
 struct ledger_settings {
     uint64_t max_memory; /* bytes */
     uint64_t heap_rate, cpu_period_ns, block_rate_ns, mutex_fraction;
+    uint64_t trace_memory; /* bytes of the trace's ring */
+    bool trace_armed;      /* events are written from the start */
     unsigned planes;     /* 1..LEDGER_PLANES_MAX */
     bool own_malloc;     /* the program brings a malloc that precedes ours */
     unsigned asked_by;   /* as in the header */

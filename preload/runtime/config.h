@@ -80,6 +80,10 @@ enum config_profile {
     X(LIBPROF_UNWINDER, unwinder, WORD, 0, 0, "cfi", "cfi,fp,libunwind",                           \
       "How stacks are walked: unwind tables, frame pointers, or the libunwind library")            \
     X(LIBPROF_LOG, log, WORD, 0, 0, "warn", "quiet,warn,verbose", "What is said on stderr")        \
+    X(LIBPROF_TRACE, trace, WORD, 0, 0, "off", "off,flight",                                       \
+      "flight: keep what happened last in a ring, for a trace (prof trace)")                       \
+    X(LIBPROF_TRACE_MEMORY, trace_memory, BYTES, UINT64_C(64) << 10, UINT64_C(1) << 32, "8m",      \
+      "bytes, with k, m or g, at least 64k", "Memory of that ring: 32 bytes an event")             \
     X(LIBPROF_SEED, seed, NUMBER, 0, UINT64_MAX, "0", "a number",                                  \
       "For tests: makes sampling repeatable; 0: seeded at random")
 
@@ -95,7 +99,9 @@ struct config {
     uint64_t mutex_fraction; /* 0 also when mutex is not among the profiles */
     uint64_t interval_ns;
     uint64_t at_exit;
-    uint64_t max_memory; /* bytes */
+    uint64_t max_memory;   /* bytes */
+    uint64_t trace;        /* 1 = flight: written from the start */
+    uint64_t trace_memory; /* bytes */
     uint64_t max_files;
     uint64_t follow;   /* enum config_follow */
     uint64_t unwinder; /* enum unwind_engine */

@@ -190,6 +190,8 @@ static bool profiler_make_ledger(void)
         .cpu_period_ns = config.cpu_hz ? 1000000000 / config.cpu_hz : 0,
         .block_rate_ns = config.block_rate_ns,
         .mutex_fraction = config.mutex_fraction,
+        .trace_memory = config.trace_memory,
+        .trace_armed = config.trace != 0,
         .planes = planes_count(),
         .own_malloc = heap_own_malloc,
         .asked_by = (unsigned)own_signal,

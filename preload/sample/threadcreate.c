@@ -11,6 +11,7 @@
 #include "sample/core/thread_entry.h"
 #include "sample/cpu/cpu.h"
 #include "sample/profiler.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -87,6 +88,8 @@ static void ended(void)
     if (self->epoch != 0 && self->epoch == gate_epoch() && gate_enter()) {
         cpu_thread_end(self->start);
         thread_refresh_name();
+        if (self->index)
+            trace_note(LEDGER_TRACE_THREAD_END, self->index, 0, 0);
         profiler_thread_end();
         gate_leave();
     }
@@ -168,6 +171,7 @@ void threadcreate_done(uint32_t site)
     struct ledger_counter *counter = ledger_counter(thread_self.plane, site);
     if (counter)
         thread_add(&counter->count, 1);
+    trace_note(LEDGER_TRACE_CREATE, thread_index(), site, 0);
     gate_leave();
 }
 
@@ -205,7 +209,7 @@ static void set_up(const struct thread_birth *birth)
     if (real.pthread_setspecific(key, (void *)1) != 0)
         cpu_thread_end(0); /* its end wouldn't be noticed, and the timer outlive it */
     if (ledger_exists())
-        thread_index();
+        trace_note(LEDGER_TRACE_THREAD_BEGIN, thread_index(), 0, 0);
     gate_leave();
 }
 

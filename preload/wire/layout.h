@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define LEDGER_MAGIC UINT64_C(0x315247444c465250) /* "PRFLDGR1" */
-#define LEDGER_VERSION 5
+#define LEDGER_VERSION 6
 #define LEDGER_NAME "libprof-" /* and asked_by, two digits: as /proc/PID/maps shows it */
 #define LEDGER_PLANES_MAX 16
 #define LEDGER_MODULES_MAX 4096 /* index 0 is "none" */
@@ -77,6 +77,7 @@ enum ledger_section_id {
     LEDGER_MODULES,
     LEDGER_THREADS,
     LEDGER_STRINGS,
+    LEDGER_TRACE,
     LEDGER_COUNTERS, /* plane 0; plane n is section LEDGER_COUNTERS + n */
     LEDGER_SECTIONS = LEDGER_COUNTERS + LEDGER_PLANES_MAX
 };
@@ -146,6 +147,39 @@ struct ledger_string {
     char text[];
 };
 
+/* A lock, told from others by 16 bits of a hash of its address; never 0. In the high bits of the
+ * value of a wait and of a wake, above the time, which is cut to 78 hours. */
+#define LEDGER_TRACE_LOCK_SHIFT 48
+#define LEDGER_TRACE_LOCK(address)                                                                 \
+    ((uint32_t)((uint64_t)(address)*UINT64_C(0x9e3779b97f4a7c15) >> 48) | 1)
+#define LEDGER_TRACE_NS(value) ((value) & ((UINT64_C(1) << LEDGER_TRACE_LOCK_SHIFT) - 1))
+
+/* What happened, in a trace. */
+enum ledger_trace_kind {
+    LEDGER_TRACE_CPU = 1,      /* site: CPU; value: ns of CPU time that the sample stands for */
+    LEDGER_TRACE_WAIT,         /* site: block; value: ns waited, up to `ticks`, and the lock */
+    LEDGER_TRACE_WAKE,         /* site: mutex, an unlock; value: ns others had waited, the lock */
+    LEDGER_TRACE_ALLOC,        /* site: heap, a sampled block; value: bytes */
+    LEDGER_TRACE_FREE,         /* the same block's end */
+    LEDGER_TRACE_CREATE,       /* site: threadcreate; the thread that creates another */
+    LEDGER_TRACE_THREAD_BEGIN, /* site 0; of the thread itself */
+    LEDGER_TRACE_THREAD_END,
+    LEDGER_TRACE_KINDS
+};
+
+/*
+ * An event of the ring. `stamp` is its number in the trace, from 1; it is 0 while the event is
+ * written, and stored last. Event n lies in place (n - 1) % capacity. A reader takes one whose stamp
+ * was the expected one before and after it was copied.
+ */
+struct ledger_trace {
+    _Atomic(uint64_t) stamp;
+    uint64_t ticks; /* kit/ticks.h */
+    uint64_t value;
+    uint32_t site;
+    uint32_t thread; /* index in the low 24 bits, enum ledger_trace_kind in the high 8 */
+};
+
 /* A slot of an index. High 32 bits: tag (high half of the hash); low 32: the
  * reference; 0 = free. */
 typedef _Atomic(uint64_t) ledger_slot;
@@ -211,10 +245,15 @@ struct ledger_header {
     uint32_t
         asked_by; /* the signal by which the process can be asked (wire/handover.h); 0 = none */
     uint32_t dir;      /* string reference: LIBPROF_DIR, absolute, with its %p, %e and %h */
+    uint64_t start_ticks;    /* kit/ticks.h, at start_mono_ns */
+    uint64_t trace_capacity; /* events that the ring holds; 0 = none */
 
     _Alignas(64) _Atomic(int64_t) heap_inuse; /* bytes, weighted */
     _Atomic(int64_t) heap_peak;               /* the highest heap_inuse so far */
     _Atomic(uint32_t) heap_peak_epoch;        /* counts the peaks */
+
+    _Alignas(64) _Atomic(uint64_t) trace_next; /* number of the last event, whether written or not */
+    _Atomic(uint32_t) trace_armed;             /* not 0: events are written; the collector's to set */
 
     _Alignas(64) _Atomic(uint32_t) walk; /* number of the newest thread-stack request */
     _Atomic(uint32_t) command;           /* the collector's requests: see dump/ */
@@ -233,6 +272,7 @@ _Static_assert(sizeof(struct ledger_stack) == 16, "layout");
 _Static_assert(sizeof(struct ledger_module) == 72, "layout");
 _Static_assert(sizeof(struct ledger_thread) == 112, "layout");
 _Static_assert(LEDGER_STAT_COUNT <= LEDGER_STATS_ROOM, "room for statistics");
+_Static_assert(sizeof(struct ledger_trace) == 32, "layout");
 _Static_assert(sizeof(struct ledger_header) <= 4096, "the header is one page");
 
 #endif

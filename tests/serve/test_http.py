@@ -55,7 +55,9 @@ def test_errors():
     check(base + "heap?seconds=0&debug=1", 400, TEXT, seconds)
     check(base + "heap?seconds=999999", 400, TEXT,
           b"profile duration exceeds server's WriteTimeout\n")
-    assert check(base + "trace", 501, TEXT).body.startswith(b"Could not enable tracing: ")
+    trace = check(base + "trace", 200, "application/x-protobuf", None,
+                  'attachment; filename="served.%d.pftrace"' % app.pid)
+    assert b"burn_cpu" in trace.body
     assert server.get("/p/1/debug/pprof/heap").status == 404
     assert server.get("/nothing").status == 404
     assert server.get("/ps", "POST").status == 405

@@ -11,6 +11,7 @@
 #include "sample/core/scratch.h"
 #include "sample/core/task.h"
 #include "sample/core/thread_entry.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -202,6 +203,7 @@ static void charge(uint64_t periods, const uint64_t *frames, unsigned depth, enu
     thread_self.charged = true;
     thread_add(&counter->count, periods);
     thread_add(&counter->value, periods * period_ns);
+    trace_note(LEDGER_TRACE_CPU, thread_self.index, site, periods * period_ns);
     ledger_count(LEDGER_STAT_CPU_SAMPLES, 1);
 }
 

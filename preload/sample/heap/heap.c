@@ -1,4 +1,5 @@
 #include "sample/heap/heap.h"
+#include "ledger/counter.h"
 #include "runtime/boot.h"
 #include "runtime/config.h"
 #include "runtime/real.h"
@@ -6,9 +7,11 @@
 #include "sample/core/gate.h"
 #include "sample/core/random.h"
 #include "sample/core/scratch.h"
+#include "sample/core/thread_entry.h"
 #include "sample/heap/heap_inuse.h"
 #include "sample/heap/live.h"
 #include "sample/heap/live_sampled.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -93,8 +96,10 @@ static uint32_t untrack(const void *block, live_entry *entry)
     if (is_exact())
         return entry && live_is_set(entry) ? live_exchange(entry, 0) : 0;
     uint32_t site = live_sampled_remove(block);
-    if (site)
+    if (site) {
         heap_filter_remove(block);
+        trace_note(LEDGER_TRACE_FREE, thread_self.index, site, ledger_site_key(site));
+    }
     return site;
 }
 
@@ -141,6 +146,8 @@ static __attribute__((noinline)) void record(const void *block, size_t size,
     if (!site || !heap_inuse_add(site, size))
         return;
     track(block, site, entry);
+    if (!is_exact()) /* of which there would be too many */
+        trace_note(LEDGER_TRACE_ALLOC, thread_index(), site, size);
     if (is_exact())
         thread_self.last_block = block;
 }

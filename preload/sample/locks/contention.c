@@ -8,6 +8,7 @@
 #include "sample/core/scratch.h"
 #include "sample/core/thread_entry.h"
 #include "sample/locks/rate.h"
+#include "trace/trace.h"
 
 #include <time.h>
 
@@ -154,6 +155,7 @@ static void begin_measured(struct contention_wait *wait, const void *lock, bool 
         return;
     unsigned weight = lock ? draw_waiter(wait->weight) : 0;
     if (weight || config.block_rate_ns) {
+        wait->lock = lock ? LEDGER_TRACE_LOCK((uintptr_t)lock) : 0;
         wait->epoch = gate_epoch();
         wait->threshold_ns = rate_threshold(random_uniform(), config.block_rate_ns);
         wait->start_ns = now();
@@ -177,7 +179,7 @@ static void begin_measured(struct contention_wait *wait, const void *lock, bool 
 void contention_wait_begin(struct contention_wait *wait, const void *lock, enum ledger_lock kind,
                            uintptr_t function)
 {
-    uint64_t ticks = storm_ticks();
+    uint64_t ticks = ticks_now();
     bool every = atomic_load_explicit(&every_wait, memory_order_relaxed);
     *wait = (struct contention_wait){
         .ticks = ticks,
@@ -193,7 +195,7 @@ void contention_call_begin(struct contention_wait *wait, const void *lock, enum 
                            uintptr_t function, unsigned weight, bool held)
 {
     *wait = (struct contention_wait){
-        .ticks = storm_ticks(),
+        .ticks = ticks_now(),
         .kind = kind,
         .function = function,
         .weight = weight,
@@ -202,20 +204,27 @@ void contention_call_begin(struct contention_wait *wait, const void *lock, enum 
     begin_measured(wait, lock, false); /* stands for more than itself: isn't announced */
 }
 
+/* A time and a lock, as the trace has them. */
+static uint64_t traced_value(uint64_t ns, uint32_t lock)
+{
+    return LEDGER_TRACE_NS(ns) | (uint64_t)lock << LEDGER_TRACE_LOCK_SHIFT;
+}
+
 /* A wait of ns that stands for `weight` waits has ended. site: as announced, or 0. */
 static void record_wait(uint32_t site, enum ledger_lock kind, uintptr_t function, unsigned weight,
                         uint64_t ns, uint64_t threshold_ns)
 {
     if (ns * weight < threshold_ns || !gate_enter())
         return;
-    record(site ? site : site_here(LEDGER_KIND_BLOCK, kind, function),
-           rate_scale(LEDGER_EVENT * weight, ns * weight, config.block_rate_ns));
+    if (!site)
+        site = site_here(LEDGER_KIND_BLOCK, kind, function);
+    record(site, rate_scale(LEDGER_EVENT * weight, ns * weight, config.block_rate_ns));
     gate_leave();
 }
 
 void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t function, bool waited)
 {
-    uint64_t end = storm_ticks();
+    uint64_t end = ticks_now();
     storm_watched(&thread_self.storm, end - ticks);
     if (waited && config.block_rate_ns)
         record_wait(0, kind, function, 1, storm_ns(&thread_self.storm, ticks, end, now()),
@@ -224,7 +233,7 @@ void contention_watched_long(uint64_t ticks, enum ledger_lock kind, uintptr_t fu
 
 void contention_wait_end_slow(struct contention_wait *wait, bool waited)
 {
-    uint64_t ticks = storm_ticks();
+    uint64_t ticks = ticks_now();
     bool alone = !wait->unwatched && ticks - wait->ticks >= STORM_LONG;
     if (alone)
         storm_watched(&thread_self.storm, ticks - wait->ticks);
@@ -236,6 +245,9 @@ void contention_wait_end_slow(struct contention_wait *wait, bool waited)
         leave_table(end);
     if (wait->site)
         withdraw();
+    if (waited && wait->site && trace_armed()) /* every wait that was looked at, long or short */
+        trace_write(LEDGER_TRACE_WAIT, thread_index(), wait->site,
+                    traced_value(end - wait->start_ns, wait->lock), ticks);
     if (waited) /* a long one stands for itself: all of them are recorded */
         record_wait(wait->site, wait->kind, wait->function, alone ? 1 : wait->weight,
                     end - wait->start_ns, wait->threshold_ns);
@@ -243,13 +255,15 @@ void contention_wait_end_slow(struct contention_wait *wait, bool waited)
 
 struct waiters_charge contention_unlock_begin(const void *lock)
 {
-    struct waiters_charge charge = {0, 0};
+    struct waiters_charge charge = {0};
     if (!gate_enter())
         return charge;
     uint64_t at = now();
     if (thread_self.waits_in)
         leave_table(at);
     charge = waiters_take(lock, at);
+    charge.ticks = ticks_now();
+    charge.lock = LEDGER_TRACE_LOCK((uintptr_t)lock);
     gate_leave();
     return charge;
 }
@@ -261,8 +275,13 @@ void contention_unlock_end(const struct waiters_charge *charge, enum ledger_lock
         return;
     uint64_t ns = charge->delay_ns, rate = config.block_rate_ns;
     /* A rate of 0 is block's own; here it is as good as 1. */
-    if (rate == 0 || ns >= rate_threshold(random_uniform(), rate))
-        record(site_here(LEDGER_KIND_MUTEX, kind, function),
-               rate_scale(charge->arrived * LEDGER_EVENT, ns, rate));
+    bool recorded = rate == 0 || ns >= rate_threshold(random_uniform(), rate);
+    bool traced = trace_armed();
+    uint32_t site = recorded || traced ? site_here(LEDGER_KIND_MUTEX, kind, function) : 0;
+    if (recorded)
+        record(site, rate_scale(charge->arrived * LEDGER_EVENT, ns, rate));
+    if (site && traced)
+        trace_write(LEDGER_TRACE_WAKE, thread_index(), site, traced_value(ns, charge->lock),
+                    charge->ticks);
     gate_leave();
 }

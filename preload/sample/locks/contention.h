@@ -69,6 +69,7 @@ struct contention_wait {
     enum ledger_lock kind;
     uint32_t epoch;
     uint32_t weight; /* waits that it stands for; 0: it is only watched (storm.h) */
+    uint32_t lock;   /* LEDGER_TRACE_LOCK of its address; 0: it has none */
     uint32_t site;   /* where it was announced, of the block profile; 0 = it wasn't */
     bool entered;    /* an unlock is to be charged */
     bool unwatched;  /* those it stands for aren't watched, however long they are */
@@ -104,7 +105,7 @@ void contention_call_begin(struct contention_wait *wait, const void *lock, enum 
  * more. */
 static inline bool contention_is_long(uint64_t ticks)
 {
-    return storm_ticks() - ticks >= STORM_LONG;
+    return ticks_now() - ticks >= STORM_LONG;
 }
 
 /* It has. kind, function: as for contention_wait_begin; waited: as for contention_wait_end. */

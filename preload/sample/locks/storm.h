@@ -16,35 +16,20 @@
 #ifndef LIBPROF_SAMPLE_LOCKS_STORM_H
 #define LIBPROF_SAMPLE_LOCKS_STORM_H
 
+#include "kit/ticks.h"
 #include "sample/core/thread.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * The processor's counter: 64 bits that count at a constant rate (x86-64: Intel SDM
- * vol. 3, 18.17; aarch64: Arm ARM D12.1), no call and no memory. What it counts is compared,
- * never shown.
- *
- * A window in which waits are counted is 1 to 4 ms at 1 to 4 GHz on x86-64, and 0.3 to
- * 10 ms with aarch64's 1 GHz to 25 MHz; a wait is long from a 16th of one on (65 to 260 us, 16 to
- * 650 us).
+ * By the processor's counter (kit/ticks.h); what it counts is compared, never shown. A window in
+ * which waits are counted is 1 to 4 ms at 1 to 4 GHz on x86-64, and 0.3 to 10 ms with aarch64's
+ * 1 GHz to 25 MHz; a wait is long from a 16th of one on (65 to 260 us, 16 to 650 us).
  */
 #if defined(__x86_64__)
 #define STORM_WINDOW_SHIFT 22
-static inline uint64_t storm_ticks(void)
-{
-    return __builtin_ia32_rdtsc();
-}
 #elif defined(__aarch64__)
 #define STORM_WINDOW_SHIFT 18
-static inline uint64_t storm_ticks(void)
-{
-    uint64_t ticks;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-    return ticks;
-}
-#else
-#error "no counter known for this processor"
 #endif
 #define STORM_LONG (UINT64_C(1) << (STORM_WINDOW_SHIFT - 4))
 /* So many draws of calls in a window are aimed at. */

@@ -129,7 +129,7 @@ static uint64_t slot_take(struct waiters_slot *slot, uint64_t waiting, uint64_t 
 
 struct waiters_charge waiters_take(const void *lock, uint64_t now_ns)
 {
-    struct waiters_charge charge = {0, 0};
+    struct waiters_charge charge = {0};
     struct waiters_slot *bucket = bucket_of(lock);
     for (unsigned n = 0; n < BUCKET_SLOTS; n++) {
         struct waiters_slot *slot = &bucket[n];

@@ -63,6 +63,8 @@ void waiters_leave(struct waiters_slot *slot, unsigned weight, uint64_t now_ns);
 
 /* What an unlock at now_ns is to be charged with. */
 struct waiters_charge {
+    uint64_t ticks;    /* kit/ticks.h, before the unlock */
+    uint32_t lock;     /* LEDGER_TRACE_LOCK of its address */
     uint64_t delay_ns; /* the time others waited since the last charge; 0 = nobody did */
     uint64_t arrived;  /* how many of them came since then */
 };
