@@ -8,8 +8,8 @@ const struct command *const cli_commands[] = {
     &cmd_report, &cmd_top,       &cmd_tree,   &cmd_peek, &cmd_list,    &cmd_traces, &cmd_tags,
     &cmd_raw,    &cmd_stats,     &cmd_leaks,  &cmd_text, &cmd_threads, &cmd_diff,   &cmd_merge,
     &cmd_filter, &cmd_symbolize, &cmd_export, &cmd_run,  &cmd_attach,  &cmd_detach, &cmd_runs,
-    &cmd_serve,  &cmd_web,       &cmd_ps,     &cmd_dump, &cmd_cpu,     &cmd_wall,   &cmd_trace,
-    &cmd_live,   &cmd_env,       NULL,
+    &cmd_serve,  &cmd_web,       &cmd_ps,     &cmd_dump, &cmd_cpu,     &cmd_wall,   &cmd_memory,
+    &cmd_trace,  &cmd_live,      &cmd_env,    NULL,
 };
 
 const struct command *cli_find_command(const char *name)

@@ -12,6 +12,7 @@ extern const struct command cmd_export;
 extern const struct command cmd_filter;
 extern const struct command cmd_leaks;
 extern const struct command cmd_list;
+extern const struct command cmd_memory;
 extern const struct command cmd_merge;
 extern const struct command cmd_peek;
 extern const struct command cmd_raw;
