@@ -14,7 +14,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 aarch64-linux-gnu-gcc -std=gnu17 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter \
     -fPIC -ftls-model=initial-exec -I "$root/preload" -I "$root/tests/unit/unwind" \
-    "$root"/preload/unwind/*.c "$root/preload/kit/mappings.c" "$root/preload/kit/sys.c" "$root/tests/unit/unwind/check_walk.c" \
+    "$root"/preload/unwind/*.c "$root/preload/runtime/object.c" "$root/preload/runtime/optional.c" \
+    "$root/preload/kit/mappings.c" "$root/preload/kit/sys.c" "$root/tests/unit/unwind/check_walk.c" \
     "$root/tests/unit/unwind/fuzz.c" -o "$scratch/check_walk"
 # Linking libprof.so would take Debian's libz and libprotobuf-c for arm64; their headers are
 # the same everywhere.
