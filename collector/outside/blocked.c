@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/peek.h"
+#include "interp/merge.h"
 #include "outside/modules.h"
 
 /* Copied at once from the stack pointer on: most stacks are smaller. */
@@ -28,7 +29,8 @@
 struct blocked {
     pid_t pid;
     Dwfl *dwfl;
-    int64_t read_ns; /* when the modules were read, CLOCK_MONOTONIC */
+    struct merge *merge; /* of an interpreter's frames */
+    int64_t read_ns;     /* when the modules were read, CLOCK_MONOTONIC */
 
     /* The walk under way. */
     struct blocked_place place;
@@ -111,8 +113,10 @@ struct blocked *blocked_open(pid_t pid, struct error *err)
 {
     struct blocked *blocked = mem_zero(1, sizeof *blocked);
     blocked->pid = pid;
-    if (read_modules(blocked, err))
+    if (read_modules(blocked, err)) {
+        blocked->merge = merge_new(python_open(pid, blocked->dwfl));
         return blocked;
+    }
     blocked_close(blocked);
     return NULL;
 }
@@ -122,6 +126,7 @@ void blocked_close(struct blocked *blocked)
     if (!blocked)
         return;
     dwfl_end(blocked->dwfl);
+    merge_free(blocked->merge);
     free(blocked);
 }
 
@@ -173,7 +178,7 @@ static void copy_stack(struct blocked *blocked)
     blocked->stack_size = size;
 }
 
-size_t blocked_stack(struct blocked *blocked, const struct blocked_place *place,
+size_t blocked_stack(struct blocked *blocked, pid_t tid, const struct blocked_place *place,
                      uint64_t frames[BLOCKED_FRAMES], bool *complete)
 {
     struct error ignored;
@@ -191,7 +196,19 @@ size_t blocked_stack(struct blocked *blocked, const struct blocked_place *place,
     }
     if (blocked->depth == 0) /* the place itself is known at least */
         frames[blocked->depth++] = place->pc;
-    return blocked->depth;
+    return merge_python(blocked->merge, tid, frames, blocked->depth, BLOCKED_FRAMES);
+}
+
+size_t blocked_running(struct blocked *blocked, pid_t tid, uint64_t frames[BLOCKED_FRAMES])
+{
+    return merge_python(blocked->merge, tid, frames, 0, BLOCKED_FRAMES);
+}
+
+struct profile_location *blocked_location(struct blocked *blocked, struct profile *p,
+                                          uint64_t frame)
+{
+    struct profile_location *location = merge_location(blocked->merge, p, frame);
+    return location ? location : modules_location(p, frame);
 }
 
 const char *blocked_function(struct blocked *blocked, uint64_t address)

@@ -33,10 +33,18 @@ struct blocked_place {
 bool blocked_place(pid_t pid, pid_t tid, struct blocked_place *place);
 
 /* Walks the stack. Returns the number of frames, innermost first: addresses of calls, that is
- * return addresses less one. *complete: the outermost function was reached. The modules are read
- * again when a frame lies in none, at most once a second. */
-size_t blocked_stack(struct blocked *blocked, const struct blocked_place *place,
+ * return addresses less one; frames of Python's are in the place of the native ones
+ * that ran them, as numbers for blocked_location. *complete: the outermost function was reached.
+ * The modules are read again when a frame lies in none, at most once a second. */
+size_t blocked_stack(struct blocked *blocked, pid_t tid, const struct blocked_place *place,
                      uint64_t frames[BLOCKED_FRAMES], bool *complete);
+
+/* The Python frames of a thread that runs: of about now. 0: it runs none that can be read. */
+size_t blocked_running(struct blocked *blocked, pid_t tid, uint64_t frames[BLOCKED_FRAMES]);
+
+/* A profile's location for a frame of the above. */
+struct profile_location *blocked_location(struct blocked *blocked, struct profile *p,
+                                          uint64_t frame);
 
 /* The nearest exported or local function at an address, or NULL; valid until the modules are read
  * again. */

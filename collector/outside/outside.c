@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "interp/merge.h"
 #include "outside/modules.h"
 #include "outside/task.h"
 
@@ -22,6 +23,7 @@ struct walk {
     pid_t pid; /* 0: a core file */
     uint64_t frames[MAX_FRAMES];
     size_t depth;
+    struct merge *merge; /* of an interpreter's frames; of a core file: of none */
     /* What was found of each thread before any of them was stopped. */
     struct {
         pid_t tid;
@@ -98,10 +100,14 @@ static int add_thread(Dwfl_Thread *thread, void *arg)
     struct walk *walk = arg;
     walk->depth = 0;
     dwfl_thread_getframes(thread, add_frame, walk);
+    walk->depth =
+        merge_python(walk->merge, dwfl_thread_tid(thread), walk->frames, walk->depth, MAX_FRAMES);
     struct profile_sample *sample = profile_add_sample(walk->profile, walk->depth, 4);
     sample->n_locations = 0;
     for (size_t n = 0; n < walk->depth; n++) {
-        struct profile_location *l = modules_location(walk->profile, walk->frames[n]);
+        struct profile_location *l = merge_location(walk->merge, walk->profile, walk->frames[n]);
+        if (!l)
+            l = modules_location(walk->profile, walk->frames[n]);
         if (!is_own(l))
             sample->locations[sample->n_locations++] = l;
     }
@@ -145,7 +151,9 @@ static struct profile *read_threads(Dwfl *dwfl, struct walk *walk, struct error 
 {
     walk->profile = new_profile();
     modules_add(walk->profile, dwfl);
+    walk->merge = merge_new(walk->pid ? python_open(walk->pid, dwfl) : NULL);
     int result = dwfl_getthreads(dwfl, add_thread, walk);
+    merge_free(walk->merge);
     if (walk->profile->n_samples > 0)
         return walk->profile;
     fail_with(err, "no thread could be read: %s", result < 0 ? dwfl_errmsg(-1) : "there is none");

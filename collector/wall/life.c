@@ -99,7 +99,7 @@ static struct wait *look_where(struct lives *lives, pid_t tid, struct sums *sums
         bool complete;
         if (!blocked_place(lives->pid, tid, &where))
             return NULL;
-        size_t depth = blocked_stack(lives->blocked, &where, frames, &complete);
+        size_t depth = blocked_stack(lives->blocked, tid, &where, frames, &complete);
         struct place place = place_of(lives->blocked, lives->pid, &where, frames, depth);
         if (!read_sums(lives->pid, tid, &after))
             return NULL;
@@ -109,6 +109,16 @@ static struct wait *look_where(struct lives *lives, pid_t tid, struct sums *sums
             return find_wait(lives, tid, &place, frames, depth);
     }
     return NULL;
+}
+
+/* What a running thread runs, if an interpreter tells; its time on a processor is divided among
+ * what was seen. */
+static struct wait *look_what(struct lives *lives, pid_t tid)
+{
+    static const struct place running = {"running", "", ""};
+    uint64_t frames[BLOCKED_FRAMES];
+    size_t depth = lives->blocked ? blocked_running(lives->blocked, tid, frames) : 0;
+    return depth ? find_wait(lives, tid, &running, frames, depth) : NULL;
 }
 
 /* Gives the waiting time that is kept to where the thread was seen, before and now. */
@@ -123,6 +133,17 @@ static void place_pending(struct life *life, struct wait *before, struct wait *n
         now = before;
     now->ns += life->pending - half;
     life->pending = 0;
+}
+
+/* Time on a processor belongs to what the thread is seen to run next. */
+static void place_running(struct lives *lives, struct life *life)
+{
+    struct wait *now = life->running > 0 && !life->wait ? look_what(lives, life->tid) : NULL;
+    if (!now)
+        return;
+    now->ns += life->running;
+    now->looks++;
+    life->running = 0;
 }
 
 /* False: it is gone. */
@@ -140,6 +161,7 @@ static bool look_at(struct lives *lives, struct life *life, bool first)
         int64_t running = (int64_t)(sums.ran_ns - life->ran_ns);
         int64_t runnable = (int64_t)(sums.queued_ns - life->queued_ns);
         life->running += running;
+        place_running(lives, life);
         life->runnable += runnable;
         life->pending += now - life->last_ns - running - runnable;
         place_pending(life, before, life->wait);

@@ -31,10 +31,11 @@ static struct thread *find(struct threads *threads, const struct profile_sample 
     return &threads->list[at];
 }
 
+/* Time on a processor without a stack: where an interpreter told what ran, that stays. */
 static bool is_running(const struct profile_sample *sample)
 {
-    const struct profile_label *state = profile_find_label(sample, "state");
-    return state && state->str && strcmp(state->str, "running") == 0;
+    return sample->n_locations == 1 && sample->locations[0]->n_lines &&
+           strcmp(sample->locations[0]->lines[0].function->name, "[running]") == 0;
 }
 
 /* In place: CPU time becomes the thread's time on a processor, in a wall profile's types. */

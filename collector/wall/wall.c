@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "outside/modules.h"
 #include "wall/life.h"
 
 /* Between two looks at all threads; more where there are many of them, so that looking takes some
@@ -94,7 +93,7 @@ static struct profile *make_profile(struct lives *lives, int64_t ns)
         struct profile_sample *sample =
             add_sample(p, life, &wait->place, wait->depth, wait->looks, wait->ns);
         for (size_t n = 0; n < wait->depth; n++)
-            sample->locations[n] = modules_location(p, wait->frames[n]);
+            sample->locations[n] = blocked_location(lives->blocked, p, wait->frames[n]);
     }
     struct life *life, *next;
     HASH_ITER(hh, lives->list, life, next)

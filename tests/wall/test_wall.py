@@ -44,9 +44,9 @@ class Program:
         self.process.wait()
 
 
-def wall(pid, seconds, **more):
+def wall(pid, seconds, *options, **more):
     out = os.path.join(FOLDER.name, 'wall.pb.gz')
-    done = subprocess.run([PROF, 'wall', '--seconds', str(seconds), '-o', out, str(pid)],
+    done = subprocess.run([PROF, 'wall', '--seconds', str(seconds), '-o', out, *options, str(pid)],
                           capture_output=True, text=True, timeout=60, **more)
     assert done.returncode == 0, done.stderr
     return pprof.Profile(out), done.stderr
@@ -74,6 +74,7 @@ def interrupts(pid):
 
 def known_answers():
     with Program(target('wall_states')) as program:
+        time.sleep(0.3)  # until the main thread waits, too
         before = interrupts(program.pid)
         profile, said = wall(program.pid, 2)
         after = interrupts(program.pid)
@@ -88,7 +89,10 @@ def known_answers():
         rows = [s for s in profile.samples if s.labels.get('thread') == thread
                 and (s.labels.get('state'), s.labels.get('call'), s.labels.get('file')) == (state, call, file)]
         there = sum(s.values[1] for s in rows) / 1e9
-        assert there > 0.9 * length, (thread, there, by_label(profile, 'state', thread))
+        # on a busy machine one that wakes up waits for a processor
+        states = by_label(profile, 'state', thread)
+        assert there + states.get('runnable', 0) > 0.95 * length, (thread, there, states)
+        assert there > 0.5 * length, (thread, there, states)
         assert all(function in profile.functions(s) for s in rows), (thread, [profile.functions(s) for s in rows])
     running = by_label(profile, 'state', 'running')
     assert running['running'] + running.get('runnable', 0) > 0.97 * length, running
@@ -110,13 +114,15 @@ def sums_are_the_kernels():
             total[1] += queued
         return total
     with Program(target('wall_states')) as program:
-        before = sums(program.pid)
-        profile, _ = wall(program.pid, 3)
-        after = sums(program.pid)
+        before, begin = sums(program.pid), time.monotonic()
+        profile, _ = wall(program.pid, 3, '--no-symbols')
+        after, end = sums(program.pid), time.monotonic()
     states = by_label(profile, 'state')
-    ran, queued = ((b - a) / 1e9 for a, b in zip(before, after))
-    assert abs(states['running'] - ran) < 0.05 * ran + 0.05, (states, ran)
-    assert abs(states['runnable'] - queued) < 0.1 * queued + 0.1, (states, queued)
+    # the window is a part of what lies between the two readings
+    part = profile.duration / 1e9 / (end - begin)
+    ran, queued = ((b - a) / 1e9 * part for a, b in zip(before, after))
+    assert abs(states['running'] - ran) < 0.05 * ran + 0.1, (states, ran)
+    assert abs(states['runnable'] - queued) < 0.15 * queued + 0.15, (states, queued)
 
 
 def a_collector_knows_the_running_stacks():
@@ -138,7 +144,8 @@ def a_collector_knows_the_running_stacks():
         rows = [s for s in profile.samples if s.labels.get('thread') == 'running'
                 and s.labels['state'] == 'running']
         spun = sum(s.values[1] for s in rows if 'spins' in profile.functions(s)) / 1e9
-        assert spun > 1.6, (spun, rows)
+        ran = sum(s.values[1] for s in rows) / 1e9
+        assert spun > 0.95 * ran > 0.5, (spun, ran)
         assert not any('[running]' in profile.functions(s) for s in rows), rows
     finally:
         server.kill()
