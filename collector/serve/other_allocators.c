@@ -78,7 +78,8 @@ static const struct allocator *ask_files(struct process *process)
 
 const char *other_allocators_find(struct process *process, const struct dump_request *request)
 {
-    const struct allocator *found = process->ledger.base ? ask_files(process) : NULL;
+    bool is_watched = process->ledger.base && process->ledger.view.header->linked_functions;
+    const struct allocator *found = process->ledger.base && !is_watched ? ask_files(process) : NULL;
     bool told = found && (!found->beside_malloc || comments_heap_is_small(request, true));
     return told ? found->name : NULL;
 }

@@ -2,6 +2,7 @@
  * Which allocator is behind us, or before us: rebind.h's two arrangements.
  */
 #include "hooks/allocator.h"
+#include "hooks/linked.h"
 #include "hooks/operators.h"
 #include "ledger/ledger.h"
 #include "runtime/config.h"
@@ -119,5 +120,7 @@ void allocator_rebind(void)
         note_own_malloc(first[MALLOC]);
         rebind_family(first[MALLOC]);
     }
+    if (config.allocators)
+        linked_patch(heap_own_malloc);
     operators_rebind(first[NEW], (const void *)(uintptr_t)real.malloc);
 }

@@ -146,6 +146,7 @@ static void fill_header(struct ledger_header *header, const struct ledger_settin
     header->block_rate_ns = settings->block_rate_ns;
     header->mutex_fraction = settings->mutex_fraction;
     header->own_malloc = settings->own_malloc;
+    header->linked_functions = settings->linked_functions;
     header->asked_by = settings->asked_by;
     header->heap_peak_epoch = 1; /* a counter's epoch of 0 is older than any */
 }

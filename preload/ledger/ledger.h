@@ -23,6 +23,7 @@ struct ledger_settings {
     uint64_t trace_memory; /* bytes of the trace's ring */
     bool trace_armed;      /* events are written from the start */
     unsigned planes;     /* 1..LEDGER_PLANES_MAX */
+    uint32_t linked_functions; /* of an allocator in the program that are watched */
     bool own_malloc;     /* the program brings a malloc that precedes ours */
     unsigned asked_by;   /* as in the header */
     const char *dir;     /* the same; NULL: none */

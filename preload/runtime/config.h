@@ -80,6 +80,8 @@ enum config_profile {
     X(LIBPROF_UNWINDER, unwinder, WORD, 0, 0, "cfi", "cfi,fp,libunwind",                           \
       "How stacks are walked: unwind tables, frame pointers, or the libunwind library")            \
     X(LIBPROF_LOG, log, WORD, 0, 0, "warn", "quiet,warn,verbose", "What is said on stderr")        \
+    X(LIBPROF_ALLOCATORS, allocators, WORD, 0, 0, "off", "off,auto",                               \
+      "auto: watch allocators that are linked into the program, by patching their entries")        \
     X(LIBPROF_TRACE, trace, WORD, 0, 0, "off", "off,flight",                                       \
       "flight: keep what happened last in a ring, for a trace (prof trace)")                       \
     X(LIBPROF_TRACE_MEMORY, trace_memory, BYTES, UINT64_C(64) << 10, UINT64_C(1) << 32, "8m",      \
@@ -100,6 +102,7 @@ struct config {
     uint64_t interval_ns;
     uint64_t at_exit;
     uint64_t max_memory;   /* bytes */
+    uint64_t allocators;   /* 1 = auto: hooks/linked.h */
     uint64_t trace;        /* 1 = flight: written from the start */
     uint64_t trace_memory; /* bytes */
     uint64_t max_files;

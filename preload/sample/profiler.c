@@ -194,6 +194,7 @@ static bool profiler_make_ledger(void)
         .trace_armed = config.trace != 0,
         .planes = planes_count(),
         .own_malloc = heap_own_malloc,
+        .linked_functions = heap_linked,
         .asked_by = (unsigned)own_signal,
         .dir = config.dir,
         .exe = program_path(),

@@ -170,6 +170,11 @@ static void add_unseen(struct comments *comments, const struct dump_request *req
     char line[LINE];
     struct text text;
 
+    if (header->linked_functions) {
+        add_format(comments, "# libprof: allocation functions in the program that are watched: %lu",
+                   (unsigned long)header->linked_functions);
+        return;
+    }
     if (!header->heap_rate || (!small && !request->allocator && !atomic_load(&header->own_malloc)))
         return;
     text_init(&text, line, sizeof line);

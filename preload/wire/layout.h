@@ -245,6 +245,7 @@ struct ledger_header {
     uint32_t
         asked_by; /* the signal by which the process can be asked (wire/handover.h); 0 = none */
     uint32_t dir;      /* string reference: LIBPROF_DIR, absolute, with its %p, %e and %h */
+    uint32_t linked_functions; /* of an allocator in the program that are watched (patched entries) */
     uint64_t start_ticks;    /* kit/ticks.h, at start_mono_ns */
     uint64_t trace_capacity; /* events that the ring holds; 0 = none */
 

@@ -20,6 +20,7 @@
  * tracked. */
 static _Atomic(bool) exact_mode;
 bool heap_own_malloc;
+uint32_t heap_linked;
 
 static bool is_exact(void)
 {
@@ -259,28 +260,53 @@ static void *boot_move(void *block, size_t size)
     return copy ? memcpy(copy, block, old < size ? old : size) : NULL;
 }
 
-void *heap_realloc(void *block, size_t size)
+static bool move_begin(struct heap_move *move, void *block)
 {
-    const struct unwind_origin origin = UNWIND_ORIGIN();
-    if (boot_owns(block))
-        return boot_move(block, size);
-    bool sampled = heap_sample_begin();
-    if (!sampled && !gate_enter())
-        return real.realloc ? real.realloc(block, size) : boot_block(size);
+    move->is_sampled = heap_sample_begin();
+    if (!move->is_sampled && !gate_enter())
+        return false;
     /* Out of the table before the real call: once that has moved the block,
      * another thread may be given its old address. */
     live_entry *entry = is_exact() ? live_find(block) : NULL;
-    uint32_t site = untrack(block, entry);
-    void *moved = real.realloc(block, size);
+    move->site = untrack(block, entry);
+    move->entry = (void *)(uintptr_t)entry;
+    return true;
+}
+
+static void *move_end(const struct heap_move *move, void *block, void *moved, size_t size,
+                      const struct unwind_origin *origin)
+{
     bool kept = !moved && size > 0; /* failed: the block is where it was (realloc(3)) */
-    if (site && kept)
-        track(block, site, entry);
-    else if (site)
-        heap_inuse_remove(site, false);
-    if (sampled && moved)
-        record(moved, size, &origin);
+    if (move->site && kept)
+        track(block, move->site, move->entry);
+    else if (move->site)
+        heap_inuse_remove(move->site, false);
+    if (move->is_sampled && moved)
+        record(moved, size, origin);
     gate_leave();
     return moved;
+}
+
+bool heap_move_begin(struct heap_move *move, void *block)
+{
+    return move_begin(move, block);
+}
+
+void *heap_move_end(const struct heap_move *move, void *block, void *moved, size_t size)
+{
+    const struct unwind_origin origin = UNWIND_ORIGIN();
+    return move_end(move, block, moved, size, &origin);
+}
+
+void *heap_realloc(void *block, size_t size)
+{
+    const struct unwind_origin origin = UNWIND_ORIGIN();
+    struct heap_move move;
+    if (boot_owns(block))
+        return boot_move(block, size);
+    if (!move_begin(&move, block))
+        return real.realloc ? real.realloc(block, size) : boot_block(size);
+    return move_end(&move, block, real.realloc(block, size), size, &origin);
 }
 
 /* Apart, so that the frequent miss saves no registers. */

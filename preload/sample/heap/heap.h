@@ -45,6 +45,10 @@ static inline bool heap_count_down(size_t size)
  * the constructor only. */
 extern bool heap_own_malloc __attribute__((visibility("hidden")));
 
+/* Functions of an allocator in the program whose entries lead to us (hooks/linked.h). Written by
+ * the constructor only. */
+extern uint32_t heap_linked __attribute__((visibility("hidden")));
+
 /* Called by profiler_start: sets the mode by the configuration. */
 void heap_start(bool active);
 
@@ -73,6 +77,19 @@ void *heap_pvalloc(size_t size);
  */
 bool heap_sample_begin(void);
 void *heap_sample_end(void *block, size_t size);
+
+/*
+ * For functions that move a block, as realloc(3) does: begin before the real call, end with what it
+ * returned, which is passed on. begin is false where libprof is at work already: then only the real
+ * function is called.
+ */
+struct heap_move {
+    bool is_sampled;
+    uint32_t site; /* of the block, if it was tracked */
+    void *entry;
+};
+bool heap_move_begin(struct heap_move *move, void *block);
+void *heap_move_end(const struct heap_move *move, void *block, void *moved, size_t size);
 
 /*
  * Before the real free of a block that may be tracked: takes it out of the live
