@@ -301,28 +301,11 @@ static void fill_line(Dwarf_Die *unit, uint64_t address, struct dwarf_frame *f)
         f->column = (unsigned)column;
 }
 
-/* Split units: libdw 0.188 asserts in dwarf_decl_file() that the file table has been
- * read, but reads the line table only. */
-static const char *declared_file(const struct unit *u, Dwarf_Die *lines, Dwarf_Die *die)
-{
-    Dwarf_Attribute attribute;
-    Dwarf_Die unit;
-    Dwarf_Files *files;
-    size_t n;
-    Dwarf_Word index;
-    if (dwarf_formudata(dwarf_attr_integrate(die, DW_AT_decl_file, &attribute), &index) != 0 ||
-        !dwarf_cu_die(attribute.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL) ||
-        dwarf_getsrcfiles(u->packaged ? lines : &unit, &files, &n) != 0 || index >= n)
-        return NULL;
-    return dwarf_filesrc(files, index, NULL, NULL);
-}
-
 /* The declared start counts only in the file the line is in. */
-static void fill_function(const struct unit *u, Dwarf_Die *lines, Dwarf_Die *die,
-                          struct dwarf_frame *f)
+static void fill_function(Dwarf_Die *die, Dwarf_Die *files, struct dwarf_frame *f)
 {
     int line;
-    const char *file = declared_file(u, lines, die);
+    const char *file = dwarf_declared_file(die, files);
     if (!f->file)
         f->file = file;
     if (dwarf_decl_line(die, &line) == 0 && line > 0 && file && strcmp(file, f->file) == 0)
@@ -382,6 +365,7 @@ size_t dwarf_file_lookup(struct dwarf_file *d, uint64_t address,
         read_unit(d, u, &code);
         count_lines(d, &lines);
     }
+    Dwarf_Die *files = u->packaged ? &lines : NULL; /* whose table of files the functions use */
     const char *dir = dwarf_string(&lines, DW_AT_comp_dir);
     const struct range *function = ranges_find(&u->functions, address);
     size_t n = 1;
@@ -401,8 +385,8 @@ size_t dwarf_file_lookup(struct dwarf_file *d, uint64_t address,
             fill_line(&lines, address, f);
         else
             fill_call_site(&lines, &chain[n - i], f);
-        f->name = d->names[i] = dwarf_function_name(die, &u->scopes);
-        fill_function(u, &lines, die, f);
+        f->name = d->names[i] = dwarf_function_name(die, &u->scopes, files);
+        fill_function(die, files, f);
     }
     return n;
 }

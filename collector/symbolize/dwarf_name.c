@@ -80,10 +80,27 @@ static bool has_scopes(Dwarf_Die *die)
     }
 }
 
-/* A closure's type: gcc calls it <lambda(...)>, clang leaves it without a name. */
-static char *closure_name(Dwarf_Die *scope)
+/* libdw 0.188 asserts in dwarf_decl_file() that the file table of a split unit has been read, but
+ * reads the line table only: the table is asked for here. */
+const char *dwarf_declared_file(Dwarf_Die *die, Dwarf_Die *lines)
 {
-    const char *file = dwarf_decl_file(scope), *slash = file ? strrchr(file, '/') : NULL;
+    Dwarf_Attribute attribute;
+    Dwarf_Die unit;
+    Dwarf_Files *files;
+    size_t n;
+    Dwarf_Word index;
+    if (dwarf_formudata(dwarf_attr_integrate(die, DW_AT_decl_file, &attribute), &index) != 0 ||
+        !dwarf_cu_die(attribute.cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL) ||
+        dwarf_getsrcfiles(lines ? lines : &unit, &files, &n) != 0 || index >= n)
+        return NULL;
+    return dwarf_filesrc(files, index, NULL, NULL);
+}
+
+/* A closure's type: gcc calls it <lambda(...)>, clang leaves it without a name. */
+static char *closure_name(Dwarf_Die *scope, Dwarf_Die *lines)
+{
+    const char *file = dwarf_declared_file(scope, lines);
+    const char *slash = file ? strrchr(file, '/') : NULL;
     int line, column;
     if (!file || dwarf_decl_line(scope, &line) != 0)
         return mem_strdup("{lambda}");
@@ -93,7 +110,7 @@ static char *closure_name(Dwarf_Die *scope)
 }
 
 /* malloc'ed; NULL: this scope is not part of a name. */
-static char *scope_name(Dwarf_Die *scope, bool of_call_operator)
+static char *scope_name(Dwarf_Die *scope, Dwarf_Die *lines, bool of_call_operator)
 {
     const char *name = dwarf_string(scope, DW_AT_name);
     switch (dwarf_tag(scope)) {
@@ -107,7 +124,7 @@ static char *scope_name(Dwarf_Die *scope, bool of_call_operator)
     case DW_TAG_union_type:
     case DW_TAG_interface_type:
         if (name ? strncmp(name, "<lambda", 7) == 0 : of_call_operator)
-            return closure_name(scope);
+            return closure_name(scope, lines);
         return mem_strdup(name ? name : "{unnamed}");
     default:
         return NULL;
@@ -122,7 +139,7 @@ static char *prepend(char *scope, char *name)
     return longer;
 }
 
-char *dwarf_function_name(Dwarf_Die *die, const struct dwarf_scopes *scopes)
+char *dwarf_function_name(Dwarf_Die *die, const struct dwarf_scopes *scopes, Dwarf_Die *lines)
 {
     Dwarf_Die at;
     const char *linkage = linkage_name(die);
@@ -142,7 +159,7 @@ char *dwarf_function_name(Dwarf_Die *die, const struct dwarf_scopes *scopes)
         Dwarf_Off offset = scope->parent;
         if (!dwarf_offdie(dwarf, offset, &parent))
             break;
-        char *text = scope_name(&parent, is_call);
+        char *text = scope_name(&parent, lines, is_call);
         is_call = false;
         if (text)
             name = prepend(text, name);

@@ -27,9 +27,13 @@ void dwarf_scopes_add(struct dwarf_scopes *scopes, Dwarf_Off die, Dwarf_Off pare
 /*
  * The linkage name if it is mangled: "_ZN3app3runEv". Else the plain name with the scopes
  * around it: "(anonymous namespace)::Lexer::parse", "main::{lambda at app.cc:12:9}::operator()".
- * C's names stand alone. malloc'ed; NULL: the function has none.
+ * C's names stand alone. lines: as for dwarf_declared_file. malloc'ed; NULL: the function has none.
  */
-char *dwarf_function_name(Dwarf_Die *die, const struct dwarf_scopes *scopes);
+char *dwarf_function_name(Dwarf_Die *die, const struct dwarf_scopes *scopes, Dwarf_Die *lines);
+
+/* The file in which a DIE, or the one it was made from, is declared. lines: the unit whose table
+ * of files its number refers to; NULL: the DIE's own. The handle owns it; NULL: it has none. */
+const char *dwarf_declared_file(Dwarf_Die *die, Dwarf_Die *lines);
 
 /* A string of the DIE or of the one it was made from; NULL: it has none. */
 const char *dwarf_string(Dwarf_Die *die, unsigned attribute);
