@@ -143,36 +143,44 @@ static bool read_dynamic(const struct elf_file *from, struct dynamic *d)
     return d->symbols && d->names;
 }
 
+/* A word of the file; a damaged address need not be aligned. */
+static uint32_t word(const char *words, uint64_t n)
+{
+    uint32_t value;
+    memcpy(&value, words + 4 * n, sizeof value);
+    return value;
+}
+
 /* The number of symbols stands nowhere: it is one more than the last that GNU's hash table
  * reaches, whose chain ends with a value with bit 0 set. 0: the table is damaged. */
 static uint64_t count_by_gnu_hash(const struct elf_file *from, uint64_t address)
 {
     uint64_t room;
-    const uint32_t *header = elf_file_bytes(from, address, 16, &room);
+    const char *header = elf_file_bytes(from, address, 16, &room);
     if (!header)
         return 0;
     /* header: buckets, first symbol with a chain, 64-bit words of the filter, shift */
-    uint64_t buckets = header[0], first = header[1], filter = header[2];
+    uint64_t buckets = word(header, 0), first = word(header, 1), filter = word(header, 2);
     uint64_t chains = 16 + filter * 8 + buckets * 4, last = 0;
     if (chains > room)
         return 0;
-    const uint32_t *bucket = header + 4 + filter * 2, *chain = bucket + buckets;
+    const char *bucket = header + 16 + filter * 8, *chain = bucket + buckets * 4;
     for (uint64_t i = 0; i < buckets; i++)
-        if (bucket[i] > last)
-            last = bucket[i];
+        if (word(bucket, i) > last)
+            last = word(bucket, i);
     if (last < first)
         return first;
     uint64_t n_chains = (room - chains) / 4;
-    while (last - first < n_chains && !(chain[last - first] & 1))
+    while (last - first < n_chains && !(word(chain, last - first) & 1))
         last++;
     return last - first < n_chains ? last + 1 : 0;
 }
 
 static uint64_t count_dynamic(const struct elf_file *from, const struct dynamic *d)
 {
-    const uint32_t *hash = d->hash ? elf_file_bytes(from, d->hash, 8, NULL) : NULL;
+    const char *hash = d->hash ? elf_file_bytes(from, d->hash, 8, NULL) : NULL;
     if (hash)
-        return hash[1]; /* DT_HASH: as many chain entries as symbols */
+        return word(hash, 1); /* DT_HASH: as many chain entries as symbols */
     return d->gnu_hash ? count_by_gnu_hash(from, d->gnu_hash) : 0;
 }
 

@@ -127,6 +127,38 @@ class Files(Case):
                 self.run_app()
                 self.assertEqual(self.names(), ["outer_function"])
 
+    def test_damaged_headers(self):
+        """Sizes, places and counts that lie: names may be lost, nothing else."""
+        numbers = [0, 1, 7, 0xffff, 0x7fffffff, 0xffffffff, 1 << 63, (1 << 64) - 8, (1 << 64) - 1]
+        chance = random.Random(1)
+        for flags in (["-g"], ["-rdynamic", "-Wl,--hash-style=sysv"],
+                      ["-rdynamic", "-Wl,--hash-style=gnu"]):
+            self.build(*flags)
+            self.run_app()
+            with open(self.path("app"), "rb") as file:
+                whole = file.read()
+            programs, sections = struct.unpack_from("<QQ", whole, 32)
+            places = [sections + 4 * n for n in range((len(whole) - sections) // 4 - 1)]
+            places += [programs + 8 * n for n in range(7 * struct.unpack_from("<H", whole, 56)[0])]
+            dynamic = next(struct.unpack_from("<IIQQQQQQ", whole, programs + 56 * n)
+                           for n in range(20) if whole[programs + 56 * n] == 2)
+            entries = [dynamic[2] + 8 * n for n in range(dynamic[5] // 8)]
+            for turn in range(100):
+                damaged = bytearray(whole)
+                if flags != ["-g"] and turn % 2:
+                    struct.pack_into("<Q", damaged, 0x28, 0)  # e_shoff
+                    struct.pack_into("<HH", damaged, 0x3c, 0, 0)  # e_shnum, e_shstrndx
+                for _ in range(chance.choice([1, 4, 16])):
+                    at = chance.choice(chance.choice([places, entries]))
+                    old = struct.unpack_from("<Q", whole, at)[0]
+                    struct.pack_into("<Q", damaged, at,
+                                     chance.choice(numbers + [(old + 1) % (1 << 64)] * 4))
+                os.unlink(self.path("app"))
+                with open(self.path("app"), "wb") as file:
+                    file.write(damaged)
+                done = self.prof("traces", "-q", "--no-cache", "app.txt")
+                self.assertEqual(done.returncode, 0, f"{flags} {turn}: {done.stderr}")
+
     def pack(self):
         done = self.run_it("objcopy", "--compress-debug-sections=zstd", "app")
         if done.returncode:
